@@ -1,0 +1,96 @@
+"""Figures from a record; nothing here measures anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from benchmarks.tables import groups, rate
+from nmm.results.files import replacing
+
+STYLES = {"l2": ("o", "-", "L2"), "h1": ("s", "--", "H1")}
+
+
+def write(result: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write the figures of a record into `folder`; their paths."""
+    figure = verification(result) if result["benchmark"] == "verification" else outcrop(result)
+    path = folder / f"{result['benchmark']}.png"
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)
+    return [path]
+
+
+def new_figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def verification(result: Mapping[str, Any]) -> Figure:
+    """One panel for each problem whose errors are not at rounding: relative error against cells."""
+    curves: dict[str, list] = {}
+    for problem, method, cover, rows in groups(result["rows"]):
+        if rate(rows, "h1") is not None:
+            curves.setdefault(problem, []).append((method, cover, rows))
+    columns = 3
+    lines = max(1, math.ceil(len(curves) / columns))
+    figure = new_figure(4.2 * columns, 3.3 * lines)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    labels = {f"{method}, {cover}" for found in curves.values() for method, cover, _ in found}
+    colors = {label: f"C{i}" for i, label in enumerate(sorted(labels))}
+    for panel, (problem, found) in zip(panels, curves.items(), strict=False):
+        for method, cover, rows in found:
+            for key, (marker, dashes, norm) in STYLES.items():
+                panel.loglog(
+                    [row["cells"] for row in rows],
+                    [row[key] for row in rows],
+                    marker=marker,
+                    linestyle=dashes,
+                    color=colors[f"{method}, {cover}"],
+                    label=f"{method}, {cover}, {norm}",
+                    markersize=4,
+                )
+        cells = sorted({row["cells"] for _, _, rows in found for row in rows})
+        panel.set_xticks(cells, [str(n) for n in cells])
+        panel.minorticks_off()
+        panel.set_title(result["problems"][problem]["title"], fontsize=9)
+        panel.set_xlabel("cells along the longer side")
+        panel.set_ylabel("relative error")
+        panel.grid(True, alpha=0.3)
+    for panel in panels[len(curves) :]:
+        panel.set_axis_off()
+    handles: dict[str, Any] = {}
+    for panel in panels[: len(curves)]:
+        handles |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=8)
+    return figure
+
+
+def outcrop(result: Mapping[str, Any]) -> Figure:
+    """Effective modulus and permeability against the cells, and their distance from the limit."""
+    figure = new_figure(9.0, 3.6)
+    left, right = figure.subplots(1, 2)
+    cells = [row["cells"] for row in result["rows"]]
+    for number, (name, fit) in enumerate(result["convergence"].items()):
+        values = [row[name] for row in result["rows"]]
+        left.semilogx(cells, values, "o-", color=f"C{number}", label=name)
+        if fit["limit"] is not None:
+            left.axhline(fit["limit"], color=f"C{number}", linewidth=0.8, linestyle=":")
+            distance = [abs(value - fit["limit"]) / abs(fit["limit"]) for value in values]
+            label = f"{name}, rate {fit['rate']:.2f}"
+            right.loglog(cells, distance, "o-", color=f"C{number}", label=label)
+    for panel in (left, right):
+        panel.set_xticks(cells, [str(n) for n in cells])
+        panel.minorticks_off()
+        panel.set_xlabel("cells along the longer side")
+        panel.grid(True, alpha=0.3)
+        panel.legend(fontsize=8)
+    left.set_ylabel("relative to the rock without fractures")
+    right.set_ylabel("relative distance from the limit (dotted)")
+    figure.suptitle(result["about"], fontsize=10)
+    return figure

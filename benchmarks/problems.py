@@ -1,0 +1,141 @@
+"""The problem set that every benchmark and every peer shares: case files with what is known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.checks import AtMost, Check, Rate, Target
+from nmm.case import Case, read_case
+
+if TYPE_CHECKING:
+    from benchmarks.peers.interface import Answer
+
+CASES = Path(__file__).parent / "cases"
+
+# Overrides of a case file by the name that the tables give to a cover.
+COVERS: Mapping[str, tuple[str, ...]] = {
+    "quad": ('cover.shape="quad"',),
+    "triangle": ('cover.shape="triangle"',),
+    "quad, 20°": ('cover.shape="quad"', "cover.angle=20"),
+    "triangle, 20°": ('cover.shape="triangle"', "cover.angle=20"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A case file, the refinements to run, and the checks on the result.
+
+    `cells` along the longer side, `quick` their short form; `measure` takes figures from an `Answer`
+    that the checks and tables name; `reference` says where the right answer comes from.
+    """
+
+    name: str
+    cells: tuple[int, ...]
+    quick: tuple[int, ...]
+    checks: tuple[Check, ...]
+    reference: str
+    covers: tuple[str, ...] = ("quad", "triangle")
+    measure: Callable[[Answer], Mapping[str, float]] | None = None
+
+    @property
+    def path(self) -> Path:
+        return CASES / f"{self.name}.toml"
+
+    @cached_property
+    def title(self) -> str:
+        return self.case().title
+
+    def case(self, *overrides: str) -> Case:
+        return read_case(self.path, overrides)
+
+    def refined(self, cells: int, cover: str) -> Case:
+        """The case on the cover `cover` with `cells` cells along its longer side."""
+        return self.case(f"cover.cells={cells}", *COVERS[cover])
+
+
+def deflection(x: float, y: float, name: str) -> Callable[[Answer], Mapping[str, float]]:
+    """Measure the vertical displacement at a point."""
+
+    def measure(answer: Answer) -> Mapping[str, float]:
+        return {name: float(answer.at(np.array([[x, y]]))[0, 1])}
+
+    return measure
+
+
+def cook_deflections(answer: Answer) -> Mapping[str, float]:
+    middle, corner = answer.at(np.array([[48.0, 52.0], [48.0, 60.0]]))[:, 1]
+    return {"v(48, 52)": float(middle), "v(48, 60)": float(corner)}
+
+
+def kirsch_hoop(answer: Answer) -> Mapping[str, float]:
+    """Hoop stress along the edge of the hole against 1 - 2 cos(2 t); fractions of the largest, 3."""
+    assert answer.stress is not None
+    angle = np.radians(np.linspace(0.25, 89.75, 359))
+    tangent = np.stack([-np.sin(angle), np.cos(angle)], axis=1)
+    edge = np.stack([np.cos(angle), np.sin(angle)], axis=1) * (1 + 1e-9)
+    hoop = np.einsum("pi,pij,pj->p", tangent, answer.stress(edge), tangent)
+    error = (hoop - (1 - 2 * np.cos(2 * angle))) / 3
+    return {
+        "largest hoop stress": float(hoop.max()),
+        "hoop rms": float(np.sqrt(np.mean(error**2))),
+        "hoop worst": float(np.abs(error).max()),
+    }
+
+
+SMOOTH = (Rate("l2", 2.0), Rate("h1", 1.0))
+EXACT = (AtMost("l2", 1e-10, worst=True), AtMost("h1", 1e-10, worst=True))
+MANUFACTURED = "manufactured solution"
+
+PROBLEMS = (
+    Problem("patch_poisson", (8, 16, 33), (16,), EXACT, "linear, hence exact", tuple(COVERS)),
+    Problem("patch_elasticity", (8, 16, 33), (16,), EXACT, "linear, hence exact", tuple(COVERS)),
+    Problem("disk_membrane", (16, 32, 64, 128), (8, 16, 32), SMOOTH, "u = (R² - r²)/4"),
+    Problem("disk_poisson", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
+    Problem("disk_elasticity", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
+    Problem("flower_poisson", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
+    Problem("flower_elasticity", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
+    Problem(
+        "cook",
+        (16, 32, 64, 128),
+        (16, 32),
+        (Target("v(48, 52)", 23.968, 0.003),),
+        "23.968 ± 0.001, quadratic elements up to 128 per side",
+        measure=cook_deflections,
+    ),
+    Problem(
+        "kirsch",
+        (32, 64, 128),
+        (16, 32),
+        (
+            Target("largest hoop stress", 3.0, 0.02),
+            AtMost("hoop rms", 0.02),
+            AtMost("hoop worst", 0.07),
+            *SMOOTH,
+        ),
+        "Kirsch 1898",
+        measure=kirsch_hoop,
+    ),
+    Problem(
+        "cantilever",
+        (24, 48, 96, 192),
+        (12, 24, 48),
+        (*SMOOTH, Target("v(48, 0)", -0.0089, 0.01)),
+        "Timoshenko and Goodier, art. 21",
+        measure=deflection(48.0, 0.0, "v(48, 0)"),
+    ),
+    Problem("lame", (16, 32, 64, 128), (8, 16, 32), SMOOTH, "Lamé 1852"),
+    Problem("bar", (8, 16, 32), (8, 16), EXACT, "linear in each material, hence exact"),
+    Problem(
+        "inclusion",
+        (16, 32, 64, 128),
+        (16, 32),
+        (Rate("l2", 1.5, None), Rate("h1", 0.5, None)),
+        "radial solution; the kink at the border is not in the cover",
+    ),
+)

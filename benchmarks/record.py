@@ -1,0 +1,91 @@
+"""Results on disk: one JSON file a benchmark, with what is needed to judge or repeat it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from nmm._version import __version__
+from nmm.results.files import save_json
+
+RESULTS = Path(__file__).parent / "results"
+LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "shapely")
+
+
+def record(
+    benchmark: str, rows: Sequence[Mapping], checks: Sequence[Mapping], *, quick: bool, **more: Any
+) -> dict:
+    """A result with date, commit, versions and hardware; `rows` are the measurements."""
+    return {
+        "benchmark": benchmark,
+        "quick": quick,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "versions": versions(),
+        "hardware": hardware(),
+        **more,
+        "checks": [dict(check) for check in checks],
+        "rows": [dict(row) for row in rows],
+    }
+
+
+def write(result: Mapping[str, Any], folder: Path) -> Path:
+    """Write `folder/<benchmark>.json`, whole or not at all; values that are not finite become null."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{result['benchmark']}.json"
+    save_json(path, result)
+    return path
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "nmm": __version__}
+    return found | {library: metadata.version(library) for library in LIBRARIES}
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores that this process may use, memory in GiB, and JAX's devices."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    found: dict[str, Any] = {"processor": _processor(), "cores": cores}
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        found["memory_gib"] = round(memory / 2**30, 1)
+    found["devices"] = [device.device_kind for device in jax.devices()]
+    return found
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def commit() -> str | None:
+    """The commit of the checkout, with a `+` when files differ from it; None outside a checkout."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", "../nmm")
+        return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

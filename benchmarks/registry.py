@@ -1,0 +1,40 @@
+"""The benchmarks by name; each is imported when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """`where`: `module:function` of a function (quick, report) -> record (see `benchmarks.record`)."""
+
+    name: str
+    about: str
+    where: str
+
+    def run(self, quick: bool, report: Report) -> dict:
+        module, _, function = self.where.partition(":")
+        return getattr(import_module(module), function)(quick, report)
+
+
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (
+        Benchmark(
+            "verification",
+            "exact solutions and reference values: errors, rates, peers",
+            "benchmarks.verification:run",
+        ),
+        Benchmark(
+            "kb7",
+            "effective modulus and permeability of an outcrop with 240 traces",
+            "benchmarks.outcrops:kb7",
+        ),
+        Benchmark("kb11", "the same for an outcrop with 707 traces", "benchmarks.outcrops:kb11"),
+    )
+}

@@ -1,0 +1,171 @@
+"""Markdown tables from a record; nothing here measures anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.checks import observed_rate
+from nmm.results.files import save_text
+
+PASSED = {True: "yes", False: "**no**", None: "–"}
+
+
+def write(result: Mapping[str, Any], folder: Path) -> Path:
+    """Write `folder/<benchmark>.md`."""
+    body = verification(result) if result["benchmark"] == "verification" else outcrop(result)
+    path = folder / f"{result['benchmark']}.md"
+    save_text(path, "\n\n".join([f"# {result['benchmark']}", provenance(result), *body]) + "\n")
+    return path
+
+
+def provenance(result: Mapping[str, Any]) -> str:
+    """When, on what and with what the figures were measured."""
+    hardware, versions = result["hardware"], {**result["versions"], **result.get("methods", {})}
+    quick = " A quick run: coarse covers, most limits not judged." if result["quick"] else ""
+    memory = f", {hardware['memory_gib']} GiB" if "memory_gib" in hardware else ""
+    return (
+        f"Generated from `{result['benchmark']}.json`, measured {result['date'][:10]} at commit"
+        f" {result['commit'] or 'unknown'} on {hardware['processor']}, {hardware['cores']} cores{memory}"
+        f" ({', '.join(f'{name} {version}' for name, version in versions.items())}).{quick}"
+    )
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(show(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def show(value: Any) -> str:
+    """A value for a reader: four digits, thousands apart, – for nothing."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return PASSED[value]
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\u202f")
+    if isinstance(value, float):
+        return f"{value:.2e}" if value and not 1e-2 <= abs(value) < 1e5 else f"{value:.4g}"
+    return str(value).replace("|", "\\|")
+
+
+def verification(result: Mapping[str, Any]) -> list[str]:
+    """One row for each problem, method and cover; the errors are those on the finest cover."""
+    summary = []
+    for problem, method, cover, rows in groups(result["rows"]):
+        verdicts = [
+            c for c in result["checks"] if (c["problem"], c["method"], c["cover"]) == (problem, method, cover)
+        ]
+        shown = "; ".join(f"{v['check']} {show(v['value'])} ({v['expected']})" for v in verdicts)
+        judged = [v["passed"] for v in verdicts if v["passed"] is not None]
+        finest = rows[-1]
+        summary.append(
+            (
+                problem,
+                method,
+                cover,
+                finest["unknowns"],
+                finest.get("l2"),
+                finest.get("h1"),
+                rate(rows, "l2"),
+                rate(rows, "h1"),
+                shown,
+                PASSED[all(judged) if judged else None],
+            )
+        )
+    heads = ("problem", "method", "cover", "unknowns", "L2", "H1", "rate L2", "rate H1", "checks", "passed")
+    known = [(name, p["title"], p["reference"]) for name, p in result["problems"].items()]
+    parts = [
+        "Errors are relative to the same norm of the exact solution, on the finest cover;"
+        " rates by least squares over all covers.",
+        table(heads, summary),
+        "## Problems",
+        table(("name", "problem", "reference"), known),
+    ]
+    if result["skipped"]:
+        rows = [(s["method"], s.get("problem", "all"), s["reason"]) for s in result["skipped"]]
+        parts += ["## Skipped", table(("method", "problem", "reason"), rows)]
+    return parts
+
+
+def groups(rows: Sequence[Mapping]) -> Iterable[tuple[str, str, str, list[Mapping]]]:
+    """Rows of one problem, method and cover together, problems first, in the order of their appearance."""
+    found: dict[tuple[str, str, str], list[Mapping]] = {}
+    for row in rows:
+        found.setdefault((row["problem"], row["method"], row["cover"]), []).append(row)
+    order = list(dict.fromkeys(row["problem"] for row in rows))
+    for key in sorted(found, key=lambda key: order.index(key[0])):
+        yield *key, found[key]
+
+
+def rate(rows: Sequence[Mapping], key: str) -> float | None:
+    """The observed rate, unless the error is at rounding."""
+    errors = [row.get(key) for row in rows]
+    if None in errors or max(errors) < 1e-9:
+        return None
+    return observed_rate([row["cells"] for row in rows], errors)
+
+
+def outcrop(result: Mapping[str, Any]) -> list[str]:
+    """Effective properties under refinement, and what the cut kept of the traces."""
+    rows = result["rows"]
+    properties = [
+        (
+            row["cells"],
+            row["cell"],
+            row["unknowns"],
+            row["modulus"],
+            row["permeability"],
+            row["seconds"]["total"],
+        )
+        for row in rows
+    ]
+    lengths = [
+        (
+            row["cells"],
+            row["pieces"],
+            row["patches"],
+            row["parts"],
+            row["held"],
+            row["length_cut"],
+            row["length_lost"],
+            row["overlap"],
+        )
+        for row in rows
+    ]
+    clean = result["cleanup"]
+    return [
+        result["about"],
+        "## Effective properties",
+        "Relative to the rock without fractures, which is 1.",
+        table(("cells", "cell in m", "unknowns", "modulus", "permeability", "seconds"), properties),
+        table(
+            ("property", "limit", "rate", "difference to the limit on the finest cover"),
+            [
+                (name, fit["limit"], fit["rate"], fit["difference"])
+                for name, fit in result["convergence"].items()
+            ],
+        ),
+        "## The cut",
+        table(
+            (
+                "cells",
+                "pieces",
+                "patches",
+                "parts",
+                "held parts",
+                "crack length cut, m",
+                "without effect, m",
+                "overlap, m",
+            ),
+            lengths,
+        ),
+        table(("clean-up", "figure"), clean.items()),
+        "## Checks",
+        table(
+            ("check", "figure", "expected", "passed"),
+            [(c["check"], c["value"], c["expected"], PASSED[c["passed"]]) for c in result["checks"]],
+        ),
+    ]

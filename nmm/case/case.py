@@ -1,0 +1,313 @@
+"""A validated case: builds the domain, the lattice, the model and the boundary terms that it describes."""
+
+from __future__ import annotations
+
+import math
+import operator
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+
+import nmm
+from nmm.case.domain_tables import Crack, Region, Shape
+from nmm.case.physics_tables import ELASTIC, FLOW, Boundary, GridFile, Material
+from nmm.case.positions import Path, line_of
+from nmm.case.schema import OutputTable, Spec
+from nmm.case.values import suggestion
+from nmm.errors import CaseError, InputError
+from nmm.memory import check_memory
+
+_COMBINE = {"union": operator.or_, "difference": operator.sub, "intersection": operator.and_}
+_ARRAYS = (("boundary",), ("point_load",), ("data",), ("domain", "region"))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the entries of a case come from: lines of the file, or the command line."""
+
+    file: str
+    lines: dict[Path, int]
+    overridden: tuple[Path, ...] = ()
+
+    def line(self, path: Path) -> int | None:
+        return line_of(self.lines, path)
+
+    def key(self, path: Path) -> str:
+        """A path in the words of TOML: `[[boundary]] 2: traction`, `domain.cracks.0`."""
+        for array in _ARRAYS:
+            if path[: len(array)] == array and len(path) > len(array):
+                rest = ".".join(map(str, path[len(array) + 1 :]))
+                return f"[[{'.'.join(array)}]] {path[len(array)]}" + (f": {rest}" if rest else "")
+        return ".".join(map(str, path)) if len(path) != 1 else f"[{path[0]}]"
+
+    def at(self, path: Path) -> str:
+        """The place of an entry as messages name it."""
+        for changed in self.overridden:
+            if path[: len(changed)] == changed:
+                return f"--set {'.'.join(map(str, changed))}" + (
+                    f": {self.key(path)}" if len(path) > len(changed) else ""
+                )
+        line = self.line(path)
+        parts = [self.file + (f", line {line}" if line else ""), *([self.key(path)] if path else [])]
+        return ": ".join(parts)
+
+    @contextmanager
+    def put(self, *path: str | int, entries: Mapping[str, Path] | None = None) -> Iterator[None]:
+        """Give every `InputError` raised inside the place of the entry `path`.
+
+        `entries` are paths by the names under which errors may speak of them.
+        """
+        try:
+            yield
+        except InputError as error:
+            if error.where is not None and error.where.startswith((self.file, "--set ")):
+                raise
+            named = [name for name in entries or () if (error.where or "").startswith(name)]
+            place = (entries or {})[max(named, key=len)] if named else path
+            raise error.at(self.at(place)) from None
+
+
+class Case:
+    """A case file that has been read and validated; nothing is built before it is asked for.
+
+    Everything built raises `InputError` with the file, the line and the key it comes from.
+    """
+
+    def __init__(self, path: FilePath, text: str, spec: Spec, places: Places):
+        self.path, self.text, self.spec, self.places = path, text, spec, places
+
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix; results go to `results/<name>`."""
+        return self.path.stem
+
+    @property
+    def title(self) -> str:
+        return self.spec.title or self.name
+
+    @property
+    def components(self) -> int:
+        return 2 if self.spec.physics.model == "elasticity" else 1
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        return dict(self.spec.parameters)
+
+    @property
+    def exact(self) -> tuple[str, ...] | None:
+        return self.spec.exact.solution if self.spec.exact else None
+
+    @property
+    def output(self) -> OutputTable:
+        return self.spec.output
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        chosen = self.spec.output.fields
+        return OutputTable.default[self.spec.physics.model] if chosen is None else chosen
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Labels by quantity: those that the case gives."""
+        return self.spec.units.model_dump(exclude_none=True)
+
+    def file(self, name: str, *path: str | int) -> FilePath:
+        """A file that the case names, relative to the case file."""
+        found = FilePath(name) if FilePath(name).is_absolute() else self.path.parent / name
+        if not found.is_file():
+            beside = sorted(p.name for p in found.parent.iterdir()) if found.parent.is_dir() else []
+            hint = f"file names are relative to {self.path.parent.resolve()}"
+            if beside:
+                hint += f"; {suggestion(found.name, beside[:20])}"
+            raise CaseError(f'there is no file "{name}"', where=self.places.at(path), hint=hint)
+        return found
+
+    def domain(self) -> nmm.Domain:
+        """Outline, holes, cracks and regions; read once."""
+        return self._domain
+
+    @cached_property
+    def _domain(self) -> nmm.Domain:
+        table, put = self.spec.domain, self.places.put
+        domain = self._shape(table.outline, "domain", "outline")
+        with put("domain", "snap"):
+            domain = domain.with_snap(table.snap)
+        for i, hole in enumerate(table.holes):
+            shape = self._shape(hole, "domain", "holes", i)
+            with put("domain", "holes", i):
+                domain = domain.with_hole(shape, name=hole.name)
+        for i, crack in enumerate(table.cracks):
+            with put("domain", "cracks", i):
+                domain = self._with_crack(domain, crack, i)
+        for i, region in enumerate(table.region):
+            for name, shape in self._regions(region, i):
+                with put("domain", "region", i):
+                    domain = domain.with_region(name, shape)
+        return domain
+
+    def _shape(self, shape: Shape, *path: str | int) -> nmm.Domain:
+        kind = shape.kind
+        if kind in ("union", "difference", "intersection"):
+            parts = [self._shape(part, *path, kind, i) for i, part in enumerate(getattr(shape, kind))]
+            found = parts[0]
+            with self.places.put(*path):
+                for part in parts[1:]:
+                    found = (
+                        found | part
+                        if kind == "union"
+                        else found - part
+                        if kind == "difference"
+                        else found & part
+                    )
+            return found
+        if kind == "file":
+            with self.places.put(*path):
+                return nmm.read_domain(self.file(str(shape.file), *path), layer=shape.layer)
+        with self.places.put(*path, kind):
+            if shape.rectangle is not None:
+                return nmm.rectangle(*shape.rectangle)
+            if shape.circle is not None:
+                return nmm.disk(shape.circle[:2], shape.circle[2], name=shape.name)
+            return nmm.polygon(shape.polygon)
+
+    def _with_crack(self, domain: nmm.Domain, crack: Crack, i: int) -> nmm.Domain:
+        if crack.points is not None:
+            return domain.with_cracks([np.asarray(crack.points)], names=[crack.name], inline=True)
+        traces = nmm.read_cracks(self.file(str(crack.file), "domain", "cracks", i), layer=crack.layer)
+        return domain.with_cracks(traces, inline=False)
+
+    def _regions(self, region: Region, i: int) -> list[tuple[str, nmm.Domain]]:
+        if region.shape is not None:
+            return [(str(region.name), self._shape(region.shape, "domain", "region", i, "shape"))]
+        path = self.file(str(region.file), "domain", "region", i, "file")
+        with self.places.put("domain", "region", i):
+            found = nmm.read_regions(path, name_field=region.name_field, layer=region.layer)
+        return [(region.name or name, shape) for name, shape in found]
+
+    def lattice(self) -> nmm.Lattice:
+        table = self.spec.cover
+        with self.places.put("cover"):
+            return nmm.lattice(**table.model_dump())
+
+    def model(self) -> Any:
+        """The physics with its overrides per region."""
+        table, put = self.spec.physics, self.places.put
+        keys = ELASTIC if table.model == "elasticity" else FLOW
+        values = self._values(table, keys, "physics")
+        with put("physics"):
+            model = nmm.elasticity(**values) if table.model == "elasticity" else nmm.poisson(**values)
+        known = list(dict.fromkeys(name for name, _ in self.domain().regions))
+        for name, material in table.within.items():
+            with put("physics", "in", name):
+                if name not in known:
+                    raise CaseError(f'there is no region "{name}"', hint=suggestion(name, known))
+                model = model.in_region(name, **self._values(material, keys, "physics", "in", name))
+        return model
+
+    def _values(self, table: Material, keys: tuple[str, ...], *path: str | int) -> dict[str, Any]:
+        given = table.given(keys)
+        return {
+            key: self._grid(value, *path, key) if isinstance(value, GridFile) else value
+            for key, value in given.items()
+        }
+
+    def _grid(self, grid: GridFile, *path: str | int) -> nmm.GridValue:
+        found, where = self.file(grid.grid, *path), self.places.at(path)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # for a file without numbers NumPy only warns
+                read = np.load if found.suffix == ".npy" else partial(np.loadtxt, delimiter=",", ndmin=2)
+                values = np.asarray(read(found), float)
+        except (ValueError, OSError, EOFError, UserWarning) as error:
+            raise CaseError(
+                f"{grid.grid} cannot be read: {error}",
+                where=where,
+                hint="a grid is a .npy array, or a .csv of numbers with commas and rows of equal length",
+            ) from None
+        least = 2 if grid.interpolation == "linear" else 1
+        if values.ndim != 2 or min(values.shape) < least:
+            raise CaseError(
+                f"{grid.grid} has the shape {values.shape}, expected at least {least} rows and columns",
+                where=where,
+                hint="one value per grid point; row 0 is the top of the box",
+            )
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise CaseError(
+                f"{grid.grid} holds {values[row, column]} in row {row}, column {column}",
+                where=where,
+                hint="every value has to be a finite number",
+            )
+        with self.places.put(*path):
+            return nmm.GridValue(values, grid.box, grid.interpolation)
+
+    def boundary(self) -> list[Any]:
+        """The boundary terms in the file's order, then the point loads."""
+        terms = []
+        for i, entry in enumerate(self.spec.boundary):
+            with self.places.put("boundary", i):
+                terms.append(_term(entry))
+        for i, load in enumerate(self.spec.point_load):
+            with self.places.put("point_load", i):
+                terms.append(nmm.point_load(load.at, load.force, name=load.name))
+        return terms
+
+    def solver(self) -> Any:
+        """The solver that [solve] asks for; None leaves the choice to the forward map."""
+        table = self.spec.solve
+        if table.method == "direct":
+            return nmm.Direct()
+        if table.method == "auto" and table.max_iterations is None and table.tolerance == 1e-8:
+            return None
+        return nmm.ConjugateGradient(tolerance=table.tolerance, max_iterations=table.max_iterations)
+
+    def cut(self) -> nmm.Manifold:
+        """The domain cut by the lattice; raises `CapacityError` before a lattice that cannot fit is tried."""
+        with self.places.put("cover"):
+            check_memory(*self._size(), self.components, self.spec.cover.shape)
+        with self.places.put():
+            return nmm.cut(self.domain(), self.lattice(), dtype=self.spec.solve.precision)
+
+    def _size(self) -> tuple[int, float]:
+        """Number of lattice squares over the bounding box, and their side."""
+        xmin, ymin, xmax, ymax = self.domain().bounds
+        width, height = xmax - xmin, ymax - ymin
+        table = self.spec.cover
+        cell = table.cell if table.cell is not None else max(width, height) / (table.cells or 1)
+        angle = math.radians(table.angle)
+        across = abs(width * math.cos(angle)) + abs(height * math.sin(angle))
+        along = abs(width * math.sin(angle)) + abs(height * math.cos(angle))
+        return math.ceil(across / cell) * math.ceil(along / cell), cell
+
+    def problem(self, manifold: nmm.Manifold | None = None) -> nmm.Problem:
+        """The problem on `manifold`, or on a manifold cut for it."""
+        manifold = self.cut() if manifold is None else manifold
+        terms, count = self.boundary(), len(self.spec.boundary)
+        paths = [
+            *(("boundary", i) for i in range(count)),
+            *(("point_load", i) for i in range(len(terms) - count)),
+        ]
+        with self.places.put(entries={term.name: path for term, path in zip(terms, paths, strict=True)}):
+            return nmm.problem(manifold, self.model(), terms, dirichlet=self.spec.solve.dirichlet)
+
+    def values(self, problem: nmm.Problem) -> dict[str, float]:
+        """The parameters that the problem uses."""
+        return {name: value for name, value in self.parameters.items() if name in problem.parameters}
+
+
+def _term(entry: Boundary) -> Any:
+    name = entry.name
+    if entry.displacement is not None:
+        return nmm.fixed(entry.on, displacement=entry.displacement, name=name)
+    if entry.normal is not None:
+        return nmm.fixed(entry.on, normal=entry.normal, name=name)
+    if entry.robin is not None:
+        return nmm.robin(entry.on, entry.robin.h, entry.robin.value, name=name)
+    kind = entry.condition
+    return getattr(nmm, kind)(entry.on, getattr(entry, kind), name=name)

@@ -1,0 +1,319 @@
+"""Plane shapes: rings of straight and circular edges, and the Boolean tree over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from nmm.errors import CapacityError, GeometryError
+
+CHORDS_PER_CIRCLE = 64
+MOST_CHORDS = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Ring:
+    """A closed curve.
+
+    `points` (n, 2) without a repeated last point; `bulges` (n,) of the edges that start at each
+    point: tan(angle / 4) of a circular arc, positive when it turns counterclockwise, 0 for a
+    straight edge (the convention of DXF).
+    """
+
+    points: np.ndarray
+    bulges: np.ndarray
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(xmin, ymin, xmax, ymax), arcs included exactly."""
+        corners = [self.points]
+        arcs = np.flatnonzero(self.bulges)
+        if arcs.size:
+            center, radius, start, sweep = self._arcs(arcs, self.points)
+            for quarter in range(4):
+                # How far along the arc, as an angle, the extreme point lies; extremes at the
+                # arc's own ends are left to the end points, which are exact.
+                along = np.mod((quarter * np.pi / 2 - start) * np.sign(sweep), 2 * np.pi)
+                inside = (along > 1e-9) & (along < np.abs(sweep) - 1e-9)
+                direction = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)][quarter])
+                corners.append(center[inside] + radius[inside, None] * direction)
+        corners = np.concatenate(corners)
+        return (*map(float, corners.min(axis=0)), *map(float, corners.max(axis=0)))
+
+    def flatten(self, cell: float, shift: np.ndarray) -> np.ndarray:
+        """Vertices (m, 2) of the polygon that stands for the ring, in coordinates less `shift`.
+
+        The sagitta of every chord is at most 1e-3 cell**2 / diameter of its circle, a full circle
+        has at least 64 chords, and the vertices lie on the circle to rounding.
+        """
+        points = self.points - shift
+        arcs = np.flatnonzero(self.bulges)
+        if not arcs.size:
+            return points
+        center, radius, start, sweep = self._arcs(arcs, points)
+        # sagitta = r (1 - cos(a/2)) = 2 r sin(a/4)^2 with a the angle of a chord
+        angle = 4 * np.arcsin(np.minimum(1.0, np.sqrt(0.25e-3) * cell / radius))
+        angle = np.minimum(angle * (1 - 1e-9), 2 * np.pi / CHORDS_PER_CIRCLE)
+        chords = np.ceil(np.abs(sweep) / angle * (1 - 1e-12))
+        if not chords.sum() <= MOST_CHORDS:
+            raise CapacityError(
+                f"arcs of radius {radius.max():.6g} need {chords.sum():.3g} chords at a cell of {cell:.6g}",
+                hint="use a larger cell",
+            )
+        counts = np.ones(len(points), dtype=int)
+        counts[arcs] = chords.astype(int)
+        first = np.cumsum(counts) - counts
+        vertices = np.repeat(points, counts, axis=0)
+        step = np.arange(counts.sum()) - np.repeat(first, counts)
+        owner = np.repeat(np.arange(len(points)), counts)
+        inner = np.flatnonzero(step)
+        arc = np.searchsorted(arcs, owner[inner])
+        turn = start[arc] + sweep[arc] * (step[inner] / counts[owner[inner]])
+        vertices[inner] = center[arc] + radius[arc, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        return vertices
+
+    def _arcs(self, arcs, points):
+        start, end, bulge = points[arcs], np.roll(points, -1, axis=0)[arcs], self.bulges[arcs]
+        chord = end - start
+        left = np.stack([-chord[:, 1], chord[:, 0]], axis=1)
+        center = (start + end) / 2 + left * ((1 - bulge**2) / (4 * bulge))[:, None]
+        radius = np.hypot(*chord.T) * (1 + bulge**2) / (4 * np.abs(bulge))
+        first = np.arctan2(start[:, 1] - center[:, 1], start[:, 0] - center[:, 0])
+        return center, radius, first, 4 * np.arctan(bulge)
+
+
+def ring(points, bulges=None, what: str = "polygon") -> Ring:
+    """A checked ring; `what` names it in errors.
+
+    Raises GeometryError for fewer than three points (two when there are arcs), a coordinate that
+    is not finite, no area, or edges that cross one another.
+    """
+    points = as_points(points, what)
+    bulges = np.zeros(len(points)) if bulges is None else np.array(bulges, dtype=float)
+    if len(points) > 1 and np.array_equal(points[0], points[-1]):
+        points, bulges = points[:-1], bulges[:-1]
+    keep = np.any(points != np.roll(points, -1, axis=0), axis=1)
+    points, bulges = points[keep], bulges[keep]
+    if len(points) < (2 if bulges.any() else 3):
+        raise GeometryError(
+            f"{len(points)} different points; a closed outline has at least three", where=what
+        )
+    points.flags.writeable = bulges.flags.writeable = False
+    made = Ring(points, bulges)
+    box = np.array(made.bounds)
+    size = float(np.hypot(*(box[2:] - box[:2])))
+    leaf_polygon(made, np.inf, np.zeros(2) if size == 0 else box[:2], what)
+    return made
+
+
+def as_points(points, what: str) -> np.ndarray:
+    """(n, 2) finite float64 array of `points`, or a GeometryError that names the vertex."""
+    try:
+        array = np.array(points, dtype=float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.ndim != 2 or array.shape[1:] not in ((2,), (3,)):
+        raise GeometryError("expected a list of points [x, y]", where=what)
+    array = array[:, :2] + 0.0
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if bad.size:
+        raise GeometryError(
+            f"vertex {bad[0]} is ({array[bad[0], 0]}, {array[bad[0], 1]}); coordinates must be finite",
+            where=what,
+        )
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """The inside of one ring."""
+
+    ring: Ring
+    name: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Join:
+    """Union ("|") or intersection ("&") of two shapes."""
+
+    kind: str
+    first: Shape
+    second: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Minus:
+    """`area` without `hole`. Holes with `last` are numbered after all the others."""
+
+    area: Shape
+    hole: Shape
+    name: str | None = None
+    last: bool = False
+
+
+Shape = Leaf | Join | Minus
+
+
+def bounds(shape: Shape) -> tuple[float, float, float, float]:
+    """Bounding box (xmin, ymin, xmax, ymax) of the shape before its holes are taken away."""
+    if isinstance(shape, Leaf):
+        return shape.ring.bounds
+    if isinstance(shape, Minus):
+        return bounds(shape.area)
+    a, b = bounds(shape.first), bounds(shape.second)
+    if shape.kind == "|":
+        return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+    # The corners of an intersection are known only after it is made; 16,000 chords a circle
+    # leave an error of 2e-8 of the radius where two edges meet, none at the ends of an arc.
+    size = max(a[2] - a[0], a[3] - a[1], b[2] - b[0], b[3] - b[1])
+    shift = np.array(a[:2])
+    area, _ = evaluate(shape, 0.0126 * size / 2, shift)
+    if area.is_empty:
+        raise GeometryError("the intersection is empty", hint="the two shapes do not overlap")
+    box = np.array(area.bounds) + np.tile(shift, 2)
+    outer = np.array([max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])])
+    near = np.abs(box - outer) <= 1e-12 * np.maximum(size, np.abs(outer))
+    return tuple(map(float, np.where(near, outer, box)))  # type: ignore[return-value]
+
+
+def holes(shape: Shape) -> Iterator[Minus]:
+    """The holes of a shape in the order in which they are numbered."""
+    found = list(_holes(shape))
+    yield from (hole for hole in found if not hole.last)
+    yield from (hole for hole in found if hole.last)
+
+
+def _holes(shape: Shape) -> Iterator[Minus]:
+    if isinstance(shape, Join):
+        yield from _holes(shape.first)
+        yield from _holes(shape.second)
+        return
+    chain = []
+    while isinstance(shape, Minus):
+        chain.append(shape)
+        shape = shape.area
+    if isinstance(shape, Join):
+        yield from _holes(shape)
+    yield from reversed(chain)
+
+
+def leaves(shape: Shape) -> Iterator[Leaf]:
+    """Every ring of the tree, those of holes included."""
+    if isinstance(shape, Leaf):
+        yield shape
+    elif isinstance(shape, Join):
+        yield from leaves(shape.first)
+        yield from leaves(shape.second)
+    else:
+        chain = []
+        while isinstance(shape, Minus):
+            chain.append(shape)
+            shape = shape.area
+        yield from leaves(shape)
+        for minus in reversed(chain):
+            yield from leaves(minus.hole)
+
+
+def evaluate(
+    shape: Shape, cell: float, shift: np.ndarray
+) -> tuple[shapely.Geometry, list[tuple[Minus | None, np.ndarray]]]:
+    """The polygon of a shape in coordinates less `shift`, and its source rings.
+
+    The rings come as (hole or None for the outline, vertices (m, 2)).
+    """
+    if isinstance(shape, Leaf):
+        area, vertices = leaf_polygon(shape.ring, cell, shift, shape.name or "outline")
+        return area, [(None, vertices)]
+    if isinstance(shape, Join):
+        a, rings_a = evaluate(shape.first, cell, shift)
+        b, rings_b = evaluate(shape.second, cell, shift)
+        joined = shapely.union(a, b) if shape.kind == "|" else shapely.intersection(a, b)
+        return areas_only(joined), rings_a + rings_b
+    chain = []
+    while isinstance(shape, Minus):
+        chain.append(shape)
+        shape = shape.area
+    base, rings = evaluate(shape, cell, shift)
+    removed = []
+    for minus in reversed(chain):
+        hole, inner = evaluate(minus.hole, cell, shift)
+        shared = areas_only(shapely.intersection(base, hole)).area
+        if shared <= 1e-14 * base.area and not hole.area <= 1e-14 * base.area or shared == 0:
+            box = np.array(bounds(minus.hole))
+            raise GeometryError(
+                f"the hole in x {box[0]:.6g} .. {box[2]:.6g}, y {box[1]:.6g} .. {box[3]:.6g} "
+                "lies wholly outside the outline",
+                where=f"hole {minus.name}" if minus.name else "hole",
+                hint="move it inside or remove it",
+            )
+        removed.append(hole)
+        rings += [(minus, vertices) for _, vertices in inner]
+    return areas_only(shapely.difference(base, shapely.union_all(removed))), rings
+
+
+def areas_only(geometry: shapely.Geometry) -> shapely.Geometry:
+    """The polygons of a geometry: points and lines where shapes only touch have no area."""
+    if geometry.geom_type in ("Polygon", "MultiPolygon"):
+        return geometry
+    parts = shapely.get_parts(geometry)
+    parts = parts[np.isin(shapely.get_type_id(parts), (3, 6))]
+    return shapely.union_all(parts) if len(parts) else shapely.Polygon()
+
+
+def leaf_polygon(source: Ring, cell: float, shift: np.ndarray, what: str):
+    """Valid polygon of a ring and the ring's vertices; touching itself is allowed, crossing is not."""
+    vertices = source.flatten(cell, shift)
+    polygon = shapely.Polygon(vertices)
+    scale = float(np.ptp(vertices, axis=0).max())
+    if shapely.is_valid(polygon):
+        area = polygon.area
+    else:
+        place = _self_crossing(vertices)
+        if place is not None:
+            x, y = place + shift
+            raise GeometryError(
+                f"crosses or retraces itself at ({x:.10g}, {y:.10g})",
+                where=what,
+                hint="order the points along the boundary; an outline may touch itself, not cross itself",
+            )
+        polygon = areas_only(shapely.make_valid(polygon))
+        area = polygon.area
+    if not area > 1e-14 * scale**2:
+        raise GeometryError("encloses no area", where=what, hint="its points lie on one line")
+    return polygon, vertices
+
+
+def _self_crossing(vertices: np.ndarray) -> np.ndarray | None:
+    """A point where a closed polyline crosses or overlaps itself, or None where it only touches."""
+    segments = shapely.linestrings(np.stack([vertices, np.roll(vertices, -1, axis=0)], axis=1))
+    n = len(segments)
+    first, second = shapely.STRtree(segments).query(segments, predicate="intersects")
+    keep = first < second
+    first, second = first[keep], second[keep]
+    meet = shapely.intersection(segments[first], segments[second])
+    overlap = shapely.get_type_id(meet) != 0
+    if overlap.any():
+        return shapely.get_coordinates(meet[overlap][:1])[0]
+    apart = (second - first != 1) & ~((first == 0) & (second == n - 1))
+    # Cutting both edges where they touch leaves, at each such point, passes (before, after) of
+    # the curve; two passes cross exactly when their four directions alternate.
+    for i, j, point in zip(first[apart], second[apart], shapely.get_coordinates(meet[apart]), strict=True):
+        one, two = _pass(vertices, i, point), _pass(vertices, j, point)
+        turn = np.mod(np.array([*one, *two]) - one[0], 2 * np.pi)
+        if (turn[2] < turn[1]) != (turn[3] < turn[1]):
+            return point
+    return None
+
+
+def _pass(vertices: np.ndarray, edge: int, point: np.ndarray) -> tuple[float, float]:
+    n = len(vertices)
+    before, after = vertices[edge], vertices[(edge + 1) % n]
+    if np.array_equal(point, before):
+        before = vertices[edge - 1]
+    elif np.array_equal(point, after):
+        after = vertices[(edge + 2) % n]
+    back, forth = before - point, after - point
+    return float(np.arctan2(back[1], back[0])), float(np.arctan2(forth[1], forth[0]))

@@ -1,0 +1,78 @@
+"""The forward map: parameters -> solution."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nmm.errors import NotConverged
+from nmm.manifold.manifold import Manifold
+from nmm.physics.problem import Problem
+from nmm.physics.values import check_parameters
+from nmm.results.solution import Solution
+from nmm.solve.assemble import System, assemble
+from nmm.solve.held import loose_parts, without_motion
+from nmm.solve.linear import Auto
+from nmm.results.recovery import element_points
+from nmm.cover.weights import hat_values
+
+
+def forward(
+    problem: Problem, solver: Any = None, throw: bool = True, progress: Callable[[str, float], None] | None = None
+) -> Callable[..., Solution]:
+    """The map from parameters to the solution of `problem`.
+
+    **Arguments:** `solver`, by default direct up to 400,000 unknowns and conjugate gradients beyond;
+    `throw`, whether a solve that does not converge raises; `progress(stage, residual)`, called now and
+    then on long solves.
+
+    **Raises:** (when called) `ParameterError` for missing or surplus parameters, `UnbalancedError` when the
+    loads on a part that nothing holds do not balance, `NotConverged`.
+    """
+    solver = solver or Auto()
+
+    def solve(params: Mapping[str, Any] | None = None) -> Solution:
+        given = dict(params or {})
+        check_parameters(problem.parameters, given)
+        begin = time.perf_counter()
+        if progress:
+            progress("set up", 0.0)
+        system = assemble(problem, given)
+        loose = loose_parts(problem, system, given)
+        ready = time.perf_counter()
+        if progress:
+            progress("solve", 1.0)
+        u, answer = solve_system(problem, system, loose, solver, progress)
+        seconds = {"setup": ready - begin, "solve": time.perf_counter() - ready}
+        solution = Solution(problem, given, u, answer, system, [part.report for part in loose], seconds)
+        if throw and not answer.result.converged:
+            raise NotConverged(f"{answer.result.message} (relative residual {answer.residual:.2e})")
+        return solution
+
+    return solve
+
+
+def solve_system(problem: Problem, system: System, loose, solver, progress):
+    """Unknowns (patches, components) with loose parts at zero mean motion, and the solver's answer."""
+    manifold, c = problem.manifold, problem.model.components
+    free = np.repeat(manifold.active, c)
+    for part in loose:
+        free[part.pins] = False
+    index = np.flatnonzero(free)
+    matrix = system.matrix[index][:, index]
+    report = (lambda step, residual: progress("solve", residual)) if progress else None
+    answer = solver.solve(matrix, system.load[index], report)
+    u = np.zeros(len(free))
+    u[index] = answer.value
+    if loose:
+        u = without_motion(problem, u, loose, patch_mass(manifold))
+    return u.reshape(-1, c), answer
+
+
+def patch_mass(manifold: Manifold) -> np.ndarray:
+    """Integral (patches,) of the weight of each patch over its part of the domain."""
+    points, area = element_points(manifold)
+    upper = manifold.element_cells() % 2 == 1
+    weights = hat_values(manifold.shape, points, np.repeat(upper[:, None], 3, 1)).mean(1) * area[:, None]
+    return np.bincount(manifold.element_patches().ravel(), weights.ravel(), manifold.patches)

@@ -1,0 +1,1 @@
+"""The cut: manifold elements, physical patches and their quadrature."""

@@ -1,0 +1,229 @@
+"""From a domain and a lattice to the manifold; done once, on the host."""
+
+import jax
+import numpy as np
+import shapely
+
+from nmm.cover.lattice import Grid, Lattice
+from nmm.domain import Domain
+from nmm.domain.geometry import Geometry
+from nmm.errors import GeometryError, PrecisionError
+from nmm.manifold.arrangement import BOUNDARY, CRACK, Arrangement, arrange
+from nmm.manifold.manifold import Host, Manifold
+from nmm.manifold.mesh import cell_corners, crack_lengths, piece_polygons
+from nmm.manifold.patches import connected_parts, link, physical_patches
+from nmm.manifold.quadrature import moments, three_points
+
+
+def cut(domain: Domain, lattice: Lattice, dtype: str | None = None) -> Manifold:
+    """Cut `domain` out of the mathematical cover.
+
+    Host geometry is always float64; `dtype="float32"` only concerns what is solved on it.
+
+    **Raises:** `PrecisionError` when double precision is off and `dtype` is not "float32";
+    `GeometryError` when the domain cannot be cut.
+    """
+    if dtype != "float32" and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        raise PrecisionError(
+            "double precision is switched off; add the line\n"
+            '    jax.config.update("jax_enable_x64", True)\n'
+            'before the first array is made, or ask for single precision by nmm.cut(..., dtype="float32")'
+        )
+    xmin, ymin, xmax, ymax = domain.bounds
+    box = np.array([xmin, ymin, xmax, ymax])
+    longest = max(xmax - xmin, ymax - ymin)
+    h = lattice.cell if lattice.cell is not None else longest / lattice.cells  # pyright: ignore
+    geometry = domain.geometry(h)
+    shift = geometry.shift
+    grid = lattice.fit(tuple(box - np.tile(shift, 2)), geometry.vertices, shift)
+    return assemble(geometry, grid, box)
+
+
+def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
+    """The manifold of a cleaned-up geometry on a fitted lattice."""
+    arrangement = arrange(geometry, grid)
+    polygons = piece_polygons(arrangement, grid)
+    moment = piece_moments(arrangement, grid)
+    links = link(arrangement, grid)
+    patches, promoted, promoted_patches, active, patch_node = physical_patches(
+        arrangement, links, grid, moment[:, 0]
+    )
+    parts, cell_part, piece_part = connected_parts(arrangement, links, grid)
+    whole = arrangement.whole.copy()
+    whole[promoted] = False
+    facets = make_facets(arrangement, grid)
+
+    corners = cell_corners(grid, promoted)
+    size = corners.shape[1] if len(promoted) else grid.nodes_per_cell
+    owner = np.repeat(np.arange(len(promoted)), size)
+    full = moments(corners.reshape(-1, 2), np.roll(corners, -1, 1).reshape(-1, 2), owner, len(promoted))
+    piece_cell = np.concatenate([arrangement.piece_cell, promoted])
+    moment = np.concatenate([moment, full])
+    patches = np.concatenate([patches, promoted_patches])
+    piece_part = np.concatenate([piece_part, cell_part[promoted]])
+    polygons = np.concatenate([polygons, shapely.polygons(corners)]) if len(promoted) else polygons
+
+    points = three_points(moment)
+    centre = shapely.point_on_surface(polygons)
+    units = shapely.get_coordinates(centre) + grid.corner(piece_cell)
+    piece_region = regions_at(geometry, grid, units)
+    cell_region = np.full(grid.cells, -1)
+    cells = np.flatnonzero(whole)
+    cell_region[cells] = regions_at(geometry, grid, grid.centre(cells))
+
+    pieces, capacity = len(piece_cell), grown(len(piece_cell))
+    count = grown(len(active) + 1)
+    active = padded(active, count, False)
+    names = [e for e in geometry.entities]
+    lengths = facet_lengths(facets, grid)
+    on_boundary = facets["side"] == 0
+    first = len(geometry.boundary)
+    crack_active, crack_lost = crack_lengths(arrangement, grid, patches, geometry.crack_entity, first)
+    split = np.bincount(np.concatenate([np.arange(grid.nodes)[active[: grid.nodes]], patch_node]))
+    area = float(moment[:, 0].sum() * grid.h**2 + whole.sum() * grid.cell_area)
+    stats = {
+        "cells": grid.cells,
+        "elements": int(whole.sum()) + pieces,
+        "whole": int(whole.sum()),
+        "pieces": pieces,
+        "patches": int(active.sum()),
+        "split": int((split > 1).sum()),
+        "parts": int(parts),
+        "area": area,
+        "boundary_length": float(lengths[on_boundary].sum()),
+        "smallest_piece": float(moment[:, 0].min(initial=1.0) * grid.h**2 / grid.cell_area),
+        "crack_length_cut": float(crack_active.sum()),
+        "crack_length_lost": float(crack_lost.sum()),
+        "crack_lost": [(names[e].number, float(v)) for e, v in enumerate(crack_lost) if v > 0],
+        "facets": len(lengths),
+        "cell": grid.h,
+        "nx": grid.nx,
+        "ny": grid.ny,
+    }
+    check_sums(stats, geometry)
+    host = Host(geometry, grid, arrangement, cell_part, piece_part, patch_node, stats)
+    host.cache["polygons"] = polygons
+    facet_capacity = grown(len(lengths))
+    return Manifold(
+        whole=whole,
+        cell_region=cell_region,
+        piece_cell=padded(piece_cell, capacity, 0),
+        piece_patches=padded(patches, capacity, count - 1),
+        piece_area=padded(moment[:, 0], capacity, 0.0),
+        piece_points=padded(points, capacity, 0.5),
+        piece_region=padded(piece_region, capacity, -1),
+        facet_piece=padded(facets["piece"], facet_capacity, 0),
+        facet_ends=padded(facets["ends"], facet_capacity, 0.0),
+        facet_normal=padded(facets["normal"], facet_capacity, 0.0),
+        facet_entity=padded(entity_of(facets["segment"], geometry), facet_capacity, -1),
+        facet_side=padded(facets["side"], facet_capacity, 0),
+        facet_twin=padded(facets["twin"], facet_capacity, -1),
+        active=active,
+        frame=grid.rotation * grid.h,
+        origin=grid.origin + grid.shift,
+        box=box,
+        shape=grid.shape,
+        nx=grid.nx,
+        ny=grid.ny,
+        host=host,
+    )
+
+
+def grown(count: int) -> int:
+    """Capacity for `count` rows: the next term of a geometric sequence, so that few sizes are compiled."""
+    capacity = 64
+    while capacity < count:
+        capacity = -(-capacity * 5 // 4)
+    return capacity
+
+
+def padded(array: np.ndarray, capacity: int, value) -> np.ndarray:
+    """`array` with rows of `value` up to `capacity`."""
+    rest = np.full((capacity - len(array), *array.shape[1:]), value, array.dtype)
+    return np.concatenate([array, rest])
+
+
+def piece_moments(cut: Arrangement, grid: Grid) -> np.ndarray:
+    """Moments (pieces, 6) up to degree 2 relative to the piece's square, by simplex integration.
+
+    They are taken about the first vertex of each piece and then moved, so that slivers keep their digits.
+    """
+    owner = np.repeat(cut.loop_piece, np.diff(cut.offsets))
+    count = len(cut.piece_cell)
+    a, b = cut.vertices[cut.tail[cut.loops]], cut.vertices[cut.head[cut.loops]]
+    start = np.searchsorted(owner, np.arange(count))
+    anchor = a[start] if len(a) else np.zeros((0, 2))
+    m = moments(a - anchor[owner], b - anchor[owner], owner, count)
+    s = anchor - grid.corner(cut.piece_cell)
+    area, mx, my = m[:, 0], m[:, 1], m[:, 2]
+    return np.stack(
+        [
+            area,
+            mx + s[:, 0] * area,
+            my + s[:, 1] * area,
+            m[:, 3] + 2 * s[:, 0] * mx + s[:, 0] ** 2 * area,
+            m[:, 4] + s[:, 0] * my + s[:, 1] * mx + s.prod(1) * area,
+            m[:, 5] + 2 * s[:, 1] * my + s[:, 1] ** 2 * area,
+        ],
+        -1,
+    )
+
+
+def make_facets(cut: Arrangement, grid: Grid) -> dict[str, np.ndarray]:
+    """Half-edges of pieces that lie on the boundary or on a crack."""
+    half = np.flatnonzero((cut.segment >= 0) & (cut.piece >= 0))
+    kind = cut.kind[cut.segment[half]]
+    half = half[(kind == BOUNDARY) | (kind == CRACK)]
+    number = np.full(len(cut.segment), -1)
+    number[half] = np.arange(len(half))
+    crack = cut.kind[cut.segment[half]] == CRACK
+    piece = cut.piece[half]
+    a, b = cut.vertices[cut.tail[half]], cut.vertices[cut.head[half]]
+    corner = grid.corner(cut.piece_cell[piece])
+    direction = (b - a) / np.linalg.norm(b - a, axis=1, keepdims=True)
+    normal = np.stack([direction[:, 1], -direction[:, 0]], -1) @ grid.rotation.T
+    twin = cut.twin[half]
+    opposite = np.where(crack & (twin >= 0), number[np.maximum(twin, 0)], -1)
+    return {
+        "piece": piece,
+        "ends": np.stack([a - corner, b - corner], 1),
+        "normal": normal,
+        "segment": cut.segment[half],
+        "side": np.where(crack, np.where(cut.forward[half], 1, -1), 0),
+        "twin": opposite,
+    }
+
+
+def facet_lengths(facets, grid: Grid) -> np.ndarray:
+    """Length of each facet in the user's units."""
+    return np.linalg.norm(facets["ends"][:, 1] - facets["ends"][:, 0], axis=1) * grid.h
+
+
+def entity_of(segment: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Entity of each segment, boundary segments first, then cracks."""
+    both = np.concatenate([geometry.boundary_entity, geometry.crack_entity]).astype(np.int64)
+    return both[segment]
+
+
+def regions_at(geometry: Geometry, grid: Grid, units: np.ndarray) -> np.ndarray:
+    """Topmost region at points (n, 2) in lattice units; -1 where there is none."""
+    region = np.full(len(units), -1)
+    x, y = grid.to_local(units).T
+    for number, (_, shape) in enumerate(geometry.regions):
+        shapely.prepare(shape)
+        region[shapely.contains_xy(shape, x, y)] = number
+    return region
+
+
+def check_sums(stats, geometry: Geometry):
+    """Area and boundary length of the pieces must be those of the outline; costs nothing, finds everything."""
+    scale = geometry.diagonal
+    area, length = float(geometry.area), float(geometry.length)
+    if abs(stats["area"] - area) > 1e-9 * scale**2 or abs(stats["boundary_length"] - length) > 1e-9 * max(
+        length, scale
+    ):
+        raise GeometryError(
+            f"the cut lost something: area {stats['area']:.15g} of {area:.15g}, "
+            f"boundary length {stats['boundary_length']:.15g} of {length:.15g}",
+            hint="please report this geometry; another origin or angle of the cover may avoid it",
+        )

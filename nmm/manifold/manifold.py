@@ -1,0 +1,190 @@
+"""The manifold: a domain cut out of a mathematical cover, as one frozen pytree."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from nmm.cover.lattice import Grid
+from nmm.domain.geometry import Geometry
+from nmm.manifold.arrangement import Arrangement
+from nmm.manifold.mesh import Mesh, crack_lines, lost_lines, make_mesh, outline_lines, piece_rule
+from nmm.manifold.quadrature import Rule
+
+
+@dataclass(frozen=True, eq=False)
+class Host:
+    """What only the host needs of a cut; equal for every manifold, so that it never causes a compilation."""
+
+    geometry: Geometry
+    grid: Grid
+    arrangement: Arrangement
+    cell_part: np.ndarray
+    piece_part: np.ndarray
+    patch_node: np.ndarray
+    stats: dict[str, Any]
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    def __eq__(self, other):
+        return isinstance(other, Host)
+
+    def __hash__(self):
+        return 0
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=[
+        "whole", "cell_region", "piece_cell", "piece_patches", "piece_area", "piece_points", "piece_region",
+        "facet_piece", "facet_ends", "facet_normal", "facet_entity", "facet_side", "facet_twin", "active",
+        "frame", "origin", "box",
+    ],
+    meta_fields=["shape", "nx", "ny", "host"],
+)  # fmt: skip
+@dataclass(frozen=True)
+class Manifold:
+    """Manifold elements, physical patches and quadrature of a domain on a lattice.
+
+    Whole cells, whose weights all belong to primary patches, are a mask over the lattice; every other
+    element is a row of the padded list of pieces. Patch i < nodes is the primary patch of node i; further
+    components follow; the last number is a scratch patch that padding points to. Positions are relative
+    to the square of a cell, in [0, 1]²; `frame` maps them to the user's units of length.
+
+    Shapes: `whole`, `cell_region` (cells,); `piece_cell`, `piece_area` (in lattice units),
+    `piece_region` (pieces,); `piece_patches` (pieces, 4 or 3); `piece_points` (pieces, 3, 2), each of a
+    third of the area; `facet_ends` (facets, 2, 2) with the element on the left; `facet_normal`
+    (facets, 2), outward; `facet_side` 0 boundary, +1 and -1 the left and right face of a crack;
+    `facet_twin` the opposite face (-1: none); `active` (patches,); `origin` (2,) of the lattice and
+    `box` (4,) in the user's coordinates.
+    """
+
+    whole: np.ndarray
+    cell_region: np.ndarray
+    piece_cell: np.ndarray
+    piece_patches: np.ndarray
+    piece_area: np.ndarray
+    piece_points: np.ndarray
+    piece_region: np.ndarray
+    facet_piece: np.ndarray
+    facet_ends: np.ndarray
+    facet_normal: np.ndarray
+    facet_entity: np.ndarray
+    facet_side: np.ndarray
+    facet_twin: np.ndarray
+    active: np.ndarray
+    frame: np.ndarray
+    origin: np.ndarray
+    box: np.ndarray
+    shape: str
+    nx: int
+    ny: int
+    host: Host
+
+    @property
+    def geometry(self) -> Geometry:
+        """The cleaned-up geometry that was cut."""
+        return self.host.geometry
+
+    @property
+    def grid(self) -> Grid:
+        """The lattice."""
+        return self.host.grid
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """Counts and measures of the cut."""
+        return self.host.stats
+
+    @property
+    def pieces(self) -> int:
+        """Number of pieces without padding."""
+        return len(self.host.piece_part)
+
+    @property
+    def facets(self) -> int:
+        """Number of facets (boundary and crack faces) without padding."""
+        return self.host.stats["facets"]
+
+    @property
+    def patches(self) -> int:
+        """Capacity of patch numbers, scratch included."""
+        return len(self.active)
+
+    @property
+    def whole_list(self) -> np.ndarray:
+        """Numbers of the whole cells."""
+        return self.cached("whole_list", lambda: np.flatnonzero(self.whole))
+
+    def cached(self, name: str, make):
+        """A host-side view, made once."""
+        if name not in self.host.cache:
+            self.host.cache[name] = make()
+        return self.host.cache[name]
+
+    def element_cells(self) -> np.ndarray:
+        """Cell of each element, whole cells first, then pieces."""
+        return np.concatenate([self.whole_list, self.piece_cell[: self.pieces]])
+
+    def element_patches(self) -> np.ndarray:
+        """Patches (elements, k), whole cells first, then pieces."""
+        return np.concatenate([self.grid.cell_nodes(self.whole_list), self.piece_patches[: self.pieces]])
+
+    def element_regions(self) -> np.ndarray:
+        """Region of each element (-1: none), whole cells first, then pieces."""
+        return np.concatenate([self.cell_region[self.whole_list], self.piece_region[: self.pieces]])
+
+    def element_parts(self) -> np.ndarray:
+        """Connected part of each element, whole cells first, then pieces."""
+        return np.concatenate([self.host.cell_part[self.whole_list], self.host.piece_part])
+
+    def element_areas(self) -> np.ndarray:
+        """Area of each element in the user's units, whole cells first, then pieces."""
+        square = self.grid.h**2
+        whole = np.full(len(self.whole_list), self.grid.cell_area)
+        return np.concatenate([whole, self.piece_area[: self.pieces] * square])
+
+    def patch_parts(self) -> np.ndarray:
+        """Connected part of each patch (-1: inactive)."""
+
+        def make():
+            part = np.full(self.patches, -1)
+            part[self.element_patches()] = self.element_parts()[:, None]
+            return part
+
+        return self.cached("patch_parts", make)
+
+    def patch_points(self) -> np.ndarray:
+        """Lattice node (patches, 2) of each patch in the user's coordinates."""
+
+        def make():
+            nodes = np.concatenate([np.arange(self.grid.nodes), self.host.patch_node])
+            nodes = np.concatenate([nodes, np.zeros(self.patches - len(nodes), np.int64)])
+            return self.grid.to_user(self.grid.node_units(nodes))
+
+        return self.cached("patch_points", make)
+
+    def user_points(self, cell, points):
+        """User's coordinates of points (..., 2) given inside the squares of cells."""
+        return self.grid.to_user((self.grid.corner(cell) + points).reshape(-1, 2)).reshape(points.shape)
+
+    def fine_rule(self) -> Rule:
+        """Gauss rule of degree 5 on a triangulation of the pieces."""
+        return self.cached("fine_rule", lambda: piece_rule(self))
+
+    def mesh(self) -> Mesh:
+        """The elements as polygons in the user's coordinates."""
+        return self.cached("mesh", lambda: make_mesh(self))
+
+    def crack_lines(self) -> np.ndarray:
+        """Crack stretches (n, 2, 2) in the cut."""
+        return crack_lines(self)
+
+    def lost_lines(self) -> np.ndarray:
+        """Crack stretches (n, 2, 2) that end inside a cell and have no effect on this cover."""
+        return lost_lines(self)
+
+    def outline_lines(self) -> np.ndarray:
+        """Boundary segments (n, 2, 2)."""
+        return outline_lines(self)

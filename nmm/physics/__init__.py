@@ -1,0 +1,1 @@
+"""Models, boundary terms and the boundaries they apply to."""

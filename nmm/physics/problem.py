@@ -1,0 +1,191 @@
+"""A problem: a model on a manifold with boundary terms, resolved to quadrature points."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nmm.cover.weights import hat_gradients, hat_values
+from nmm.errors import InputError, SelectionError
+from nmm.manifold.manifold import Manifold
+from nmm.manifold.quadrature import GAUSS_SEGMENT
+from nmm.physics.boundary import SCALAR, PointLoad, Term
+from nmm.physics.models import Model
+from nmm.physics.select import Facets, Selection, conflicts, select
+from nmm.physics.values import Places, evaluate, varies
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Quadrature points (n,) of a boundary term: piece, position in its square, weight, outward normal."""
+
+    piece: np.ndarray
+    xi: np.ndarray
+    weight: np.ndarray
+    normal: np.ndarray
+    points: np.ndarray
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model on a manifold with boundary terms; see `problem`."""
+
+    manifold: Manifold
+    model: Model
+    terms: tuple[Term, ...]
+    point_loads: tuple[PointLoad, ...]
+    edges: tuple[Edge, ...]
+    dirichlet: str
+    fine: bool
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Names of all parameters that its values use."""
+        return self.model.parameters.union(
+            *(t.parameters for t in self.terms), *(p.parameters for p in self.point_loads)
+        )
+
+    def places(self, cell, xi, region, normal=None) -> Places:
+        """Where values are evaluated: points (n, 2) given inside the squares of cells (n,)."""
+        manifold = self.manifold
+        return Places(
+            points=manifold.user_points(cell, xi),
+            region=region,
+            square=cell // (manifold.grid.families - 1),
+            regions=tuple(name for name, _ in manifold.geometry.regions),
+            box=manifold.box,
+            shape=(manifold.ny, manifold.nx),
+            normal=normal,
+        )
+
+
+def problem(
+    manifold: Manifold,
+    model: Model,
+    boundary: Sequence[Term | PointLoad] = (),
+    dirichlet: str = "nitsche",
+    quadrature: str = "auto",
+) -> Problem:
+    """Resolve boundary terms on the cut.
+
+    **Arguments:** `dirichlet` "nitsche" (symmetric, its parameter from a local eigenvalue problem) or
+    "penalty"; `quadrature` "auto" (simplex integration unless a coefficient varies inside a cell),
+    "simplex" or "gauss".
+
+    **Raises:** `SelectionError` for a term that selects nothing, or two that contradict each other;
+    `InputError` for a term of another physics or a point load outside the domain.
+    """
+    terms = tuple(t for t in boundary if isinstance(t, Term))
+    loads = tuple(t for t in boundary if isinstance(t, PointLoad))
+    if dirichlet not in ("nitsche", "penalty"):
+        raise InputError(f'dirichlet must be "nitsche" or "penalty", found "{dirichlet}"', where="solve.dirichlet")
+    if quadrature not in ("auto", "simplex", "gauss"):
+        raise InputError(f'quadrature must be "auto", "simplex" or "gauss", found "{quadrature}"')
+    names = set()
+    for term in (*terms, *loads):
+        if term.name in names:
+            raise InputError(f'two entries are called "{term.name}"', hint="give each a name of its own")
+        names.add(term.name)
+    for term in terms:
+        scalar = term.kind in SCALAR
+        if scalar != (model.components == 1):
+            raise InputError(f"{term.kind} does not belong to the model {model.name}", where=term.name)
+    for load in loads:
+        if len(load.values) != model.components:
+            raise InputError(f"{model.components} component(s) of the load are wanted", where=load.name)
+    facets = boundary_facets(manifold)
+    selections = [select(t.on, facets, manifold.geometry.entities, tuple(manifold.box), t.name) for t in terms]
+    check_conflicts(terms, selections, facets, model.components)
+    edges = tuple(edge_points(manifold, s) for s in selections)
+    fine = quadrature == "gauss" or quadrature == "auto" and (
+        varies(tuple(model.coefficients.values())) or varies(model.source)
+    )
+    return Problem(manifold, model, terms, loads, edges, dirichlet, fine)
+
+
+def boundary_facets(manifold: Manifold) -> Facets:
+    """All facets of the cut in the user's coordinates."""
+
+    def make():
+        count = manifold.facets
+        cell = manifold.piece_cell[manifold.facet_piece[:count]]
+        ends = manifold.user_points(np.repeat(cell, 2), manifold.facet_ends[:count].reshape(-1, 2)).reshape(-1, 2, 2)
+        return Facets(
+            ends=ends,
+            normal=manifold.facet_normal[:count],
+            entity=manifold.facet_entity[:count],
+            side=manifold.facet_side[:count],
+        )
+
+    return manifold.cached("facets", make)
+
+
+def held_components(term: Term, components: int) -> np.ndarray:
+    """Which components a term says something about."""
+    if term.kind in ("fixed", "traction", "flux"):
+        trivial = (None,) if term.dirichlet else (None, 0.0)
+        return np.array([v not in trivial if v is None or isinstance(v, float) else True for v in term.values])
+    return np.ones(components, bool)
+
+
+def check_conflicts(terms, selections: list[Selection], facets: Facets, components: int):
+    """**Raises:** `SelectionError` where two terms give a component two values on a positive length."""
+    entries = [(t.name, s, held_components(t, components)) for t, s in zip(terms, selections, strict=True)]
+    by_name = {t.name: t for t in terms}
+    overlaps = conflicts(entries, facets, 1e-9 * float(np.ptp(facets.ends.reshape(-1, 2), axis=0).max()))
+    for facet, i, j in zip(overlaps.facet, overlaps.first, overlaps.second, strict=True):
+        first, second = overlaps.names[i], overlaps.names[j]
+        a, b = by_name[first], by_name[second]
+        if a.kind == b.kind and a.values == b.values:
+            continue
+        x, y = facets.ends[facet].mean(0)
+        raise SelectionError(
+            f'"{first}" and "{second}" both prescribe a component near ({x:.6g}, {y:.6g})',
+            where="boundary",
+            hint="make their `on` exclude each other, or leave a component free",
+        )
+
+
+def edge_points(manifold: Manifold, selection: Selection) -> Edge:
+    """Three Gauss points on every selected interval of a facet."""
+    facet, interval = np.asarray(selection.facet), np.asarray(selection.interval)
+    nodes, weights = GAUSS_SEGMENT
+    start, stop = manifold.facet_ends[facet, 0], manifold.facet_ends[facet, 1]
+    length = np.linalg.norm(stop - start, axis=1) * manifold.grid.h * (interval[:, 1] - interval[:, 0])
+    t = interval[:, :1] + (interval[:, 1:] - interval[:, :1]) * (nodes + 1) / 2
+    xi = start[:, None] + t[..., None] * (stop - start)[:, None]
+    piece = np.repeat(manifold.facet_piece[facet], len(nodes))
+    xi = xi.reshape(-1, 2)
+    return Edge(
+        piece=piece,
+        xi=xi,
+        weight=(length[:, None] * weights / 2).ravel(),
+        normal=np.repeat(manifold.facet_normal[facet], len(nodes), axis=0),
+        points=manifold.user_points(manifold.piece_cell[piece], xi),
+    )
+
+
+def basis(manifold: Manifold, cell: np.ndarray, xi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (n, k) and their gradients (n, k, 2) in the user's coordinates, at points of cells."""
+    upper = cell % 2 == 1
+    values = hat_values(manifold.shape, xi, upper)
+    gradients = hat_gradients(manifold.shape, xi, upper) @ (manifold.grid.rotation.T / manifold.grid.h)
+    return values, gradients
+
+
+def coefficient_values(model: Model, at: Places, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Coefficients of the model at places, checked for values that make no sense.
+
+    **Raises:** `InputError` naming the point.
+    """
+    values = {k: evaluate(v, at, params, f"physics.{k}") for k, v in model.coefficients.items()}
+    found = model.check({k: np.asarray(v) for k, v in values.items()})
+    if found is not None:
+        bad, sentence = found
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            x, y = at.points[i]
+            what = {k: np.asarray(v)[i].tolist() for k, v in values.items()}
+            raise InputError(f"{sentence}; at ({x:.6g}, {y:.6g}): {what}", where="physics")
+    return values

@@ -1,0 +1,104 @@
+"""Errors against exact solutions, and the quadrature they are measured in."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmm.errors import InputError
+from nmm.expressions import parse
+from nmm.manifold.manifold import Manifold
+from nmm.manifold.mesh import cell_corners
+from nmm.manifold.quadrature import triangle_rule
+from nmm.physics.values import environment
+from nmm.results.recovery import element_points, raw_gradients
+
+
+def exact_functions(exact: Any, components: int):
+    """Exact solution as callables (points, environment) -> (n,)."""
+    parts = [exact] if isinstance(exact, str) or callable(exact) else list(exact)
+    if len(parts) != components:
+        raise InputError(f"{components} exact component(s) are wanted, found {len(parts)}", where="exact.solution")
+    return [parse(p, where="exact.solution") if isinstance(p, str) else p for p in parts]
+
+
+def errors(solution: Any, exact: Any) -> dict[str, float]:
+    """See `Solution.errors`."""
+    manifold, problem = solution.manifold, solution.problem
+    functions = exact_functions(exact, problem.model.components)
+    element, xi, weight = error_rule(manifold)
+    cell = manifold.element_cells()[element]
+    at = problem.places(cell, xi, manifold.element_regions()[element])
+
+    def value(function, points):
+        if callable(function):
+            return function(points)
+        env = environment(at, solution.params) | {"x": points[:, 0], "y": points[:, 1]}
+        return jnp.broadcast_to(jnp.asarray(function.evaluate(env, jnp), float), points.shape[:1])
+
+    points = jnp.asarray(at.points)
+    u, du = [], []
+    for function in functions:
+        v, g = value_and_gradient(lambda p, f=function: value(f, p), points)
+        u.append(np.asarray(v))
+        du.append(np.asarray(g))
+    exact_u, exact_du = np.stack(u, -1), np.stack(du, 1)
+    difference = solution._values(element, xi) - exact_u
+    slope = raw_gradients(manifold, solution.dofs, element, xi) - exact_du
+
+    def norm(a):
+        return float(np.sqrt(np.einsum("n,nm->", weight, a.reshape(len(a), -1) ** 2)))
+
+    def ratio(a, b):
+        return a / b if b > 0 else a
+
+    return {
+        "l2": ratio(norm(difference), norm(exact_u)),
+        "h1": ratio(norm(slope), norm(exact_du)),
+        "max": ratio(float(np.abs(difference).max()), float(np.abs(exact_u).max())),
+    }
+
+
+def value_and_gradient(function, points):
+    """Values (n,) and gradients (n, 2) of a pointwise function of points (n, 2)."""
+    x = jnp.zeros_like(points).at[:, 0].set(1.0)
+    y = jnp.zeros_like(points).at[:, 1].set(1.0)
+    value, by_x = jax.jvp(function, (points,), (x,))
+    _, by_y = jax.jvp(function, (points,), (y,))
+    return value, jnp.stack([by_x, by_y], -1)
+
+
+def error_rule(manifold: Manifold):
+    """Elements, positions and weights of the quadrature in which errors are measured."""
+    grid = manifold.grid
+    cells = manifold.whole_list
+    n = len(cells)
+    if grid.shape == "quad":
+        nodes, w = np.polynomial.legendre.leggauss(3)
+        x, y = np.meshgrid((nodes + 1) / 2, (nodes + 1) / 2)
+        points = np.tile(np.stack([x.ravel(), y.ravel()], -1), (n, 1))
+        weights = np.tile(np.outer(w, w).ravel() / 4, n)
+        element = np.repeat(np.arange(n), 9)
+    else:
+        rule = triangle_rule(np.array(cell_corners(grid, cells)), np.arange(n))
+        points, weights, element = rule.points, rule.weights, rule.element
+    fine = manifold.fine_rule()
+    square = grid.h**2
+    return (
+        np.concatenate([element, n + fine.element]),
+        np.concatenate([points, fine.points]),
+        np.concatenate([weights, fine.weights]) * square,
+    )
+
+
+def energy_rule(manifold: Manifold, fine: bool):
+    """Elements, positions and weights of the quadrature in which energies are measured."""
+    if fine:
+        return error_rule(manifold)
+    points, area = element_points(manifold)
+    return (
+        np.repeat(np.arange(len(area)), 3),
+        points.reshape(-1, 2),
+        np.repeat(area / 3, 3) * manifold.grid.h**2,
+    )

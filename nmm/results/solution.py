@@ -1,0 +1,337 @@
+"""A solution: evaluation anywhere, stresses, errors, reactions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import shapely
+
+from nmm.cover.weights import hat_values
+from nmm.errors import InputError
+from nmm.manifold.locate import locate
+from nmm.manifold.manifold import Manifold
+from nmm.manifold.mesh import Mesh
+from nmm.physics.problem import Problem, coefficient_values
+from nmm.results.errors import energy_rule, errors
+from nmm.results.recovery import raw_gradients, recover, recovered_gradients
+from nmm.solve.assemble import System
+from nmm.solve.boundary import reaction
+from nmm.solve.linear import Answer, Result
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What a solve cost: unknowns, iterations, relative residual, seconds by phase, residual history."""
+
+    dofs: int
+    iterations: int
+    residual: float
+    seconds: dict[str, float]
+    history: list[float]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Values of the unknowns on the physical patches, and everything that follows from them.
+
+    `dofs` (patches, components); `held` lists the parts that no boundary holds. Points are (n, 2) in the
+    user's coordinates; outside the domain the answers are nan; on a crack `side=+1` is its left face.
+    """
+
+    problem: Problem
+    params: Mapping[str, Any]
+    dofs: np.ndarray
+    answer: Answer
+    system: System
+    held: list[dict[str, Any]]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def manifold(self) -> Manifold:
+        """The manifold that the solution lives on."""
+        return self.problem.manifold
+
+    @property
+    def result(self) -> Result:
+        """Whether the solver converged, and a sentence about it."""
+        return self.answer.result
+
+    @property
+    def stats(self) -> Stats:
+        """Unknowns, iterations, residual and seconds."""
+        dofs = int(self.manifold.active.sum()) * self.problem.model.components
+        a = self.answer
+        return Stats(dofs, a.iterations, a.residual, dict(self.seconds), list(a.history))
+
+    @property
+    def tips(self) -> list[dict[str, float]]:
+        """Stress intensity factors at crack tips; empty for plain tips."""
+        return []
+
+    @property
+    def history(self) -> np.ndarray:
+        """Relative residuals (k,) of the solver."""
+        return np.asarray(self.answer.history)
+
+    def _at(self, points, side) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        points = np.asarray(points, float)
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise InputError(f"points must be an array (n, 2), found shape {points.shape}")
+        element, xi = locate(self.manifold, points, side)
+        return np.maximum(element, 0), np.where(element[:, None] >= 0, xi, 0.5), element < 0
+
+    def at(self, points, side: int = 1) -> np.ndarray:
+        """Solution at points: (n,) for scalar models, (n, 2) displacements otherwise."""
+        element, xi, outside = self._at(points, side)
+        u = self._values(element, xi)
+        u[outside] = np.nan
+        return u[:, 0] if u.shape[1] == 1 else u
+
+    def _values(self, element, xi) -> np.ndarray:
+        cell = self.manifold.element_cells()[element]
+        weights = hat_values(self.manifold.shape, xi, cell % 2 == 1)
+        return np.einsum("na,nac->nc", weights, self.dofs[self.manifold.element_patches()[element]])
+
+    @cached_property
+    def _recovered(self):
+        return recover(self.manifold, self.dofs)
+
+    def _gradients(self, element, xi, recovered: bool) -> np.ndarray:
+        if recovered:
+            return recovered_gradients(self.manifold, self._recovered, element, xi)
+        return raw_gradients(self.manifold, self.dofs, element, xi)
+
+    def _stresses(self, element, xi, recovered: bool) -> np.ndarray:
+        gradient = jnp.asarray(self._gradients(element, xi, recovered))
+        return np.asarray(stresses(self.problem.model.density, gradient, self._coefficients(element, xi)))
+
+    def _coefficients(self, element, xi) -> dict[str, Any]:
+        cell = self.manifold.element_cells()[element]
+        at = self.problem.places(cell, xi, self.manifold.element_regions()[element])
+        return coefficient_values(self.problem.model, at, self.params)
+
+    def _masked(self, make, points, side, recovered):
+        element, xi, outside = self._at(points, side)
+        result = np.array(make(element, xi, recovered))
+        result[outside] = np.nan
+        return result
+
+    def gradient(self, points, side: int = 1, recovered: bool = False) -> np.ndarray:
+        """Derivatives (n, components, 2) of the solution; `recovered` smooths them patch by patch."""
+        return self._masked(self._gradients, points, side, recovered)
+
+    def strain(self, points, side: int = 1, recovered: bool = True) -> np.ndarray:
+        """Strains (n, 2, 2)."""
+        self._elastic("strain")
+        g = self.gradient(points, side, recovered)
+        return (g + np.swapaxes(g, 1, 2)) / 2
+
+    def stress(self, points, side: int = 1, recovered: bool = True) -> np.ndarray:
+        """Stresses (n, 2, 2), recovered patch by patch unless `recovered=False`."""
+        self._elastic("stress")
+        return self._masked(self._stresses, points, side, recovered)
+
+    def flux(self, points, side: int = 1, recovered: bool = True) -> np.ndarray:
+        """k∇u (n, 2) of a scalar model (the flow itself is its negative)."""
+        if self.problem.model.components != 1:
+            raise InputError("flux belongs to scalar models; use stress")
+        return self._masked(self._stresses, points, side, recovered)[:, 0]
+
+    def von_mises(self, points, side: int = 1, recovered: bool = True) -> np.ndarray:
+        """Equivalent stresses (n,), with σzz = ν (σxx + σyy) in plane strain."""
+        self._elastic("von Mises stress")
+        element, xi, outside = self._at(points, side)
+        result = self._mises(element, xi, self._stresses(element, xi, recovered))
+        result[outside] = np.nan
+        return result
+
+    def _elastic(self, what: str):
+        if self.problem.model.components != 2:
+            raise InputError(f"{what} belongs to elasticity; use gradient or flux")
+
+    def _mises(self, element, xi, stress) -> np.ndarray:
+        xx, yy, xy = stress[:, 0, 0], stress[:, 1, 1], stress[:, 0, 1]
+        zz = np.zeros_like(xx)
+        if self.problem.model.density.__name__ == "strain_density":
+            zz = np.asarray(self._coefficients(element, xi)["poisson"]) * (xx + yy)
+        return np.sqrt(((xx - yy) ** 2 + (yy - zz) ** 2 + (zz - xx) ** 2) / 2 + 3 * xy**2)
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """The manifold elements as polygons."""
+        return self.manifold.mesh()
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names that `fields` knows."""
+        if self.problem.model.components == 1:
+            return ("potential", "gradient", "flux")
+        return ("displacement", "gradient", "strain", "stress", "von_mises")
+
+    def fields(self, names: Sequence[str] | None = None, recovered: bool = True) -> dict[str, np.ndarray]:
+        """Fields at the vertices of `mesh`: (nv,) or (nv, components); stress and strain as xx, yy, xy."""
+        names = self.field_names if names is None else names
+        mesh = self.mesh
+        element = mesh.element_of_point
+        corner = self.manifold.grid.corner(mesh.cell)[element]
+        xi = self.manifold.grid.to_units(mesh.points - self.manifold.grid.shift) - corner
+        result = {}
+        for name in names:
+            if name not in self.field_names:
+                raise InputError(f'no field is called "{name}"; fields: {", ".join(self.field_names)}')
+            result[name] = self._field(name, element, xi, recovered)
+        return result
+
+    def _field(self, name, element, xi, recovered) -> np.ndarray:
+        if name in ("potential", "displacement"):
+            u = self._values(element, xi)
+            return u[:, 0] if name == "potential" else u
+        if name in ("gradient", "strain"):
+            g = self._gradients(element, xi, recovered)
+            if name == "gradient":
+                return g.reshape(len(g), -1)
+            return np.stack([g[:, 0, 0], g[:, 1, 1], (g[:, 0, 1] + g[:, 1, 0]) / 2], -1)
+        s = self._stresses(element, xi, recovered)
+        if name == "flux":
+            return s[:, 0]
+        if name == "stress":
+            return np.stack([s[:, 0, 0], s[:, 1, 1], s[:, 0, 1]], -1)
+        return self._mises(element, xi, s)
+
+    @cached_property
+    def energy(self) -> float:
+        """Stored energy ½ a(u, u), without boundary terms."""
+        element, xi, weight = energy_rule(self.manifold, self.problem.fine)
+        gradient = jnp.asarray(self._gradients(element, xi, False))
+        values = self._coefficients(element, xi)
+        density = self.problem.model.density
+        stress = stresses(density, gradient, values) - stresses(density, 0 * gradient, values)
+        return float(0.5 * jnp.einsum("n,nci,nci->", weight, gradient, stress))
+
+    @cached_property
+    def reactions(self) -> dict[str, np.ndarray]:
+        """Force (components,) of the support on the body for each entry that holds the solution."""
+        return {name: force.sum(0) for name, (_, force) in self._supports.items()}
+
+    @cached_property
+    def _supports(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        problem, manifold = self.problem, self.manifold
+        pieces = self.dofs[manifold.piece_patches[: manifold.pieces]].reshape(manifold.pieces, -1)
+        return {
+            term.name: (edge.points, reaction(problem, term, edge, self.params, self.system.beta, pieces))
+            for term, edge in zip(problem.terms, problem.edges, strict=True)
+            if term.dirichlet or term.kind == "robin"
+        }
+
+    @cached_property
+    def loads(self) -> dict[str, np.ndarray]:
+        """Force (components,) on the body for each boundary entry and load, supports included."""
+        robin = {t.name for t in self.problem.terms if t.kind == "robin"}
+        given = {k: f.sum(0) for k, (_, f) in self.system.forces.items() if k not in robin and len(f)}
+        return given | self.reactions
+
+    @cached_property
+    def _all_forces(self) -> tuple[np.ndarray, np.ndarray]:
+        robin = {t.name for t in self.problem.terms if t.kind == "robin"}
+        pairs = [v for k, v in self.system.forces.items() if k not in robin] + list(self._supports.values())
+        return np.concatenate([p for p, _ in pairs]), np.concatenate([f for _, f in pairs])
+
+    @cached_property
+    def balance(self) -> dict[str, Any]:
+        """Sum of all forces (and the moment about the centre of the box) relative to their magnitude."""
+        points, forces = self._all_forces
+        total = forces.sum(0)
+        scale = np.abs(forces).sum() or 1.0
+        relative = float(np.abs(total).max() / scale)
+        moment = None
+        if forces.shape[1] == 2:
+            box = self.manifold.box
+            centre, size = (box[:2] + box[2:]) / 2, np.linalg.norm(box[2:] - box[:2])
+            x, y = (points - centre).T
+            moment = float((x * forces[:, 1] - y * forces[:, 0]).sum())
+            relative = max(relative, abs(moment) / (scale * size))
+        return {"residual": relative, "resultant": total.tolist(), "moment": moment}
+
+    def _first_moment(self) -> np.ndarray:
+        points, forces = self._all_forces
+        box = self.manifold.box
+        centre = (box[:2] + box[2:]) / 2
+        return np.einsum("nc,ni->ci", forces, points - centre) / outline_area(self.manifold)
+
+    def mean_stress(self) -> np.ndarray:
+        """Mean stress (2, 2) over the area inside the outline, from the forces on the body (∫σ = Σ f ⊗ x)."""
+        self._elastic("mean stress")
+        m = self._first_moment()
+        return (m + m.T) / 2
+
+    def mean_flux(self) -> np.ndarray:
+        """Mean of k∇u (2,) over the area inside the outline, from the fluxes through the boundary."""
+        if self.problem.model.components != 1:
+            raise InputError("mean_flux belongs to scalar models; use mean_stress")
+        return self._first_moment()[0]
+
+    @cached_property
+    def overlap(self) -> dict[str, float]:
+        """Length of crack faces that interpenetrate, and by how much at most."""
+        manifold = self.manifold
+        if self.problem.model.components == 1:
+            return {"length": 0.0, "max": 0.0}
+        count = manifold.facets
+        left = np.flatnonzero((manifold.facet_side[:count] == 1) & (manifold.facet_twin[:count] >= 0))
+        if not len(left):
+            return {"length": 0.0, "max": 0.0}
+        right = manifold.facet_twin[left]
+        whole = len(manifold.whole_list)
+        gaps = []
+        for t in (0.0, 0.5, 1.0):
+            values = []
+            for face, s in ((left, t), (right, 1 - t)):
+                ends = manifold.facet_ends[face]
+                xi = ends[:, 0] + s * (ends[:, 1] - ends[:, 0])
+                values.append(self._values(whole + manifold.facet_piece[face], xi))
+            gaps.append(((values[1] - values[0]) * manifold.facet_normal[left]).sum(1))
+        gap = np.stack(gaps, -1)
+        ends = manifold.facet_ends[left]
+        length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) * manifold.grid.h
+        closed = gap < -1e-9 * max(float(np.abs(self.dofs).max()), np.finfo(float).tiny)
+        return {
+            "length": float((length * closed.mean(1)).sum()),
+            "max": float(max(0.0, -gap.min())) if closed.any() else 0.0,
+        }
+
+    def errors(self, exact: Any) -> dict[str, float]:
+        """Relative errors against an exact solution: l2, h1 (seminorm) and max at quadrature points.
+
+        `exact` is one expression or callable for a scalar field, a pair of them for displacements;
+        callables take points (n, 2).
+        """
+        return errors(self, exact)
+
+    def save(self, path: str | Path) -> None:
+        """Write `.vtu` (for ParaView) or `.npz` (the unknowns and the patches)."""
+        save(self, path)
+
+    def plot(self, path: str | Path, field: str | None = None, **options: Any) -> None:
+        """Draw a field on the manifold elements into an image file."""
+        plot(self, path, field, **options)
+
+
+def stresses(density, gradient, values):
+    """Derivative of the density by the gradient at points, (n, components, 2)."""
+    return _stresses(density, gradient, values)
+
+
+_stresses = jax.jit(
+    lambda density, gradient, values: jax.vmap(jax.grad(density))(gradient, values), static_argnums=0
+)
+
+
+def outline_area(manifold: Manifold) -> float:
+    """Area inside the outer boundary, holes included."""
+    parts = shapely.get_parts(manifold.geometry.polygon)
+    return float(sum(shapely.Polygon(p.exterior).area for p in parts))

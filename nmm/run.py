@@ -1,0 +1,113 @@
+"""A case from the validated file to the written results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nmm
+from nmm.case import Case
+from nmm.progress import Stages
+from nmm.results.save import save_case, save_failure
+
+
+@dataclass(frozen=True)
+class Run:
+    """A case that has been solved, and how long each stage took (seconds)."""
+
+    case: Case
+    solution: nmm.Solution
+    errors: dict[str, float] | None
+    seconds: dict[str, float]
+
+    @property
+    def converged(self) -> bool:
+        return bool(self.solution.result.converged)
+
+    def save(self, directory: Path, stages: Stages) -> Path:
+        """Write everything the contract promises into `directory`, all at once."""
+        case = self.case
+        with stages("write", "writing the results"):
+            save_case(
+                directory,
+                self.solution,
+                case_text=case.text,
+                title=case.title,
+                fields=case.fields,
+                probes=case.output.probes,
+                units=case.units,
+                errors=self.errors,
+                seconds={**self.seconds, "total": stages.total},
+                tolerance=case.spec.solve.tolerance,
+                log=stages.log,
+                warnings=stages.warnings,
+                progress=stages.note,
+            )
+        return directory
+
+
+def solve_case(case: Case, stages: Stages) -> Run:
+    """Cut, set up and solve; raises `InputError` with the place in the case file."""
+    manifold = _cut(case, stages)
+    with stages("set up", "setting up the problem"):
+        problem = case.problem(manifold)
+        forward = nmm.forward(problem, case.solver(), throw=False)
+    with stages("solve", f"solving for {manifold.stats['patches'] * case.components:,} unknowns"):
+        solution = forward(case.values(problem))
+    errors = None
+    if case.exact is not None:
+        with stages("errors", "comparing with the exact solution"), case.places.put("exact", "solution"):
+            errors = solution.errors(case.exact)
+    _warn(solution, stages)
+    inner = solution.stats["seconds"]
+    seconds = {name: stages.seconds.get(name) for name in ("read", "cut")}
+    return Run(case, solution, errors, {**seconds, **{k: inner.get(k) for k in ("compile", "solve")}})
+
+
+def save_failed(case: Case, error: Exception, directory: Path, stages: Stages) -> None:
+    """Leave a summary that says "failed" in place of the results of an earlier run."""
+    seconds = {name: stages.seconds.get(name) for name in ("read", "cut")}
+    save_failure(
+        directory,
+        case_text=case.text,
+        message=f"{type(error).__name__}: {error}",
+        title=case.title,
+        seconds={**seconds, "total": stages.total},
+        log=stages.log,
+    )
+
+
+def check_case(case: Case, stages: Stages) -> nmm.Manifold:
+    """Cut, and set up the problem so that every entry has been looked at."""
+    manifold = _cut(case, stages)
+    with stages("set up", "setting up the problem"):
+        case.problem(manifold)
+    return manifold
+
+
+def _cut(case: Case, stages: Stages) -> nmm.Manifold:
+    with stages("cut", "cutting"):
+        manifold = case.cut()
+    for item in manifold.geometry.report.items:
+        stages.note(item.text)
+    for crack, length in manifold.stats["crack_lost"]:
+        stages.note(f"crack {crack}: a stretch of {length:.4g} has no effect on this cover")
+    return manifold
+
+
+def _warn(solution: nmm.Solution, stages: Stages) -> None:
+    if not solution.result.converged:
+        stages.warn(solution.result.message)
+    for part in solution.held:
+        stages.note(
+            f"part {part['part']} (area {part['area']:.4g}, at {part['x']:.6g}, {part['y']:.6g}) is held "
+            f"by no boundary: its {part['modes']} free motions are zero on average"
+        )
+    if solution.held:
+        areas = sum(part["area"] for part in solution.held)
+        stages.warn(f"{len(solution.held)} parts (area {areas:.4g}) are held by no boundary; -v lists them")
+    if solution.overlap["length"] > 0:
+        stages.warn(
+            f"crack faces interpenetrate over a length of {solution.overlap['length']:.4g}, by up to "
+            f"{solution.overlap['max']:.3g}: contact is not modelled"
+        )

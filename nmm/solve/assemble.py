@@ -1,0 +1,221 @@
+"""Element matrices from energy densities by differentiation, and their sum as a sparse system."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.sparse import csr_array
+
+from nmm.cover.weights import hat_values
+from nmm.errors import InputError
+from nmm.manifold.locate import locate
+from nmm.manifold.mesh import cell_corners
+from nmm.manifold.quadrature import Rule, moments, three_points, triangle_rule
+from nmm.physics.problem import Problem, basis, coefficient_values
+from nmm.physics.values import by_cell, evaluate
+from nmm.solve.boundary import add_boundary
+from nmm.solve.linearise import linearise
+
+CHUNK = 40_000
+"""Cells whose matrices are computed at once."""
+
+
+@dataclass
+class System:
+    """K u = f over all patch numbers, components innermost, and what the loads add up to.
+
+    `forces` maps each load to its points (n, 2) and forces (n, components).
+    """
+
+    matrix: csr_array
+    load: np.ndarray
+    forces: dict[str, tuple[np.ndarray, np.ndarray]]
+    beta: np.ndarray
+    element_matrices: np.ndarray
+
+
+@partial(jax.jit, static_argnums=5)
+def element_sums(gradients, weights, tangent, stress, owner, count):
+    """Matrices (count, kc, kc) and loads (count, kc) of elements from their points (n,)."""
+    n, k, _ = gradients.shape
+    c = tangent.shape[1]
+    scaled = jnp.einsum("n,ncidj,nbj->ncidb", weights, tangent, gradients)
+    matrices = jnp.einsum("nai,ncidb->nacbd", gradients, scaled).reshape(n, k * c, k * c)
+    loads = -jnp.einsum("n,nai,nci->nac", weights, gradients, stress).reshape(n, k * c)
+    return jax.ops.segment_sum(matrices, owner, count), jax.ops.segment_sum(loads, owner, count)
+
+
+def reference_rule(problem: Problem, upper: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Points (q, 2) and weights (q,) of a whole cell: three points, or 3 x 3 Gauss / 7 points if fine."""
+    grid = problem.manifold.grid
+    corners = cell_corners(grid, np.array([int(upper)]))[0]
+    if not problem.fine:
+        m = moments(corners, np.roll(corners, -1, 0), np.zeros(len(corners), int), 1)
+        return three_points(m)[0], np.full(3, m[0, 0] / 3)
+    if grid.shape == "quad":
+        nodes, weights = np.polynomial.legendre.leggauss(3)
+        x, y = np.meshgrid((nodes + 1) / 2, (nodes + 1) / 2)
+        return np.stack([x.ravel(), y.ravel()], -1), np.outer(weights, weights).ravel() / 4
+    rule = triangle_rule(corners[None], np.zeros(1, int))
+    return rule.points, rule.weights
+
+
+def piece_rule(problem: Problem) -> Rule:
+    """Quadrature of the pieces: three points each, or the fine rule."""
+    manifold = problem.manifold
+    if problem.fine:
+        return manifold.fine_rule()
+    count = manifold.pieces
+    return Rule(
+        manifold.piece_points[:count].reshape(-1, 2),
+        np.repeat(manifold.piece_area[:count] / 3, 3),
+        np.repeat(np.arange(count), 3),
+    )
+
+
+def whole_elements(problem: Problem, params: Mapping[str, Any]):
+    """Matrices (n, kc, kc) and loads (n, kc) of the whole cells, and the body force at their points."""
+    manifold, model = problem.manifold, problem.model
+    cells = manifold.whole_list
+    k, c = manifold.grid.nodes_per_cell, model.components
+    region = manifold.cell_region[cells]
+    constant = not by_cell((tuple(model.coefficients.values()), model.source))
+    matrices = np.empty((len(cells), k * c, k * c))
+    loads = np.empty((len(cells), k * c))
+    kinds = (0, 1) if manifold.shape == "triangle" else (0,)
+    forces = []
+    for kind in kinds:
+        mine = np.flatnonzero(cells % 2 == kind) if manifold.shape == "triangle" else np.arange(len(cells))
+        groups = region[mine] if constant else np.arange(len(mine)) // CHUNK
+        for group in np.unique(groups):
+            chosen = mine[groups == group]
+            sample = chosen[:1] if constant else chosen
+            points, weights = reference_rule(problem, bool(kind))
+            K, f, source = volume(problem, params, cells[sample], region[sample], points, weights)
+            matrices[chosen], loads[chosen] = K, f
+            forces.append((cells[chosen], points, weights, source, constant))
+    return matrices, loads, forces
+
+
+def volume(problem: Problem, params, cells, region, points, weights):
+    """Matrices and loads of cells that share one rule."""
+    manifold, model = problem.manifold, problem.model
+    n, q = len(cells), len(points)
+    flat_cell = np.repeat(cells, q)
+    flat = np.tile(points, (n, 1))
+    rule = Rule(flat, np.tile(weights, n), np.repeat(np.arange(n), q))
+    return integrate(problem, params, flat_cell, np.repeat(region, q), rule, n)
+
+
+def integrate(problem: Problem, params, cell, region, rule: Rule, count: int):
+    """Matrices (count, kc, kc), loads (count, kc) and body force (n, c) times area at the points of a rule."""
+    manifold, model = problem.manifold, problem.model
+    at = problem.places(cell, rule.points, region)
+    weight = rule.weights * manifold.grid.h**2
+    values, gradients = basis(manifold, cell, rule.points)
+    coefficients = coefficient_values(model, at, params)
+    tangent, stress = linearise(model.density, np.zeros(model.components), coefficients)
+    matrices, loads = element_sums(gradients, weight, tangent, stress, rule.element, count)
+    source = np.asarray(evaluate(model.source, at, params, "physics.source")) * weight[:, None]
+    loads = np.array(loads)
+    body = values[:, :, None] * source[:, None, :]
+    np.add.at(loads, rule.element, body.reshape(len(source), -1))
+    return np.asarray(matrices), loads, source
+
+
+def piece_elements(problem: Problem, params: Mapping[str, Any]):
+    """Matrices (pieces, kc, kc) and loads of the pieces, in chunks of points, and the body force."""
+    manifold, model = problem.manifold, problem.model
+    rule = piece_rule(problem)
+    kc = manifold.grid.nodes_per_cell * model.components
+    matrices, loads = np.zeros((manifold.pieces, kc, kc)), np.zeros((manifold.pieces, kc))
+    source = np.zeros((len(rule.weights), model.components))
+    for begin in range(0, len(rule.weights), CHUNK):
+        part = slice(begin, begin + CHUNK)
+        element = rule.element[part]
+        base = element[0]
+        size = element[-1] - base + 1
+        shifted = Rule(rule.points[part], rule.weights[part], element - base)
+        K, f, s = integrate(
+            problem, params, manifold.piece_cell[element], manifold.piece_region[element], shifted, int(size)
+        )
+        matrices[base : base + size] += K
+        loads[base : base + size] += f
+        source[part] = s
+    return matrices, loads, rule, source
+
+
+def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
+    """The linear system of a problem for given parameters.
+
+    **Raises:** `InputError` for coefficients out of range or a point load outside the domain.
+    """
+    manifold, model = problem.manifold, problem.model
+    c = model.components
+    K_whole, f_whole, bodies = whole_elements(problem, params)
+    K_piece, f_piece, rule, source = piece_elements(problem, params)
+    patches = manifold.element_patches()
+    size = manifold.patches * c
+    load = np.zeros(size)
+    dofs = (patches[:, :, None] * c + np.arange(c)).reshape(len(patches), -1)
+    edge_terms = add_boundary(problem, params, rule, K_piece, f_piece)
+    np.add.at(load, dofs, np.concatenate([f_whole, f_piece]))
+    forces = dict(edge_terms.forces)
+    forces["body force"] = body_points(problem, bodies, rule, source)
+    for term, element, xi, force in point_loads(problem, params):
+        cell = manifold.element_cells()[element]
+        weights = hat_values(manifold.shape, xi[None], np.array([cell % 2 == 1]))[0]
+        np.add.at(load, dofs[element], (weights[:, None] * force).ravel())
+        forces[term.name] = (np.array([term.at]), force[None])
+    matrices = np.concatenate([K_whole, K_piece])
+    return System(sparse(matrices, dofs, size), load, forces, edge_terms.beta, K_piece)
+
+
+def sparse(matrices: np.ndarray, dofs: np.ndarray, size: int) -> csr_array:
+    """Sum of element matrices (n, m, m) at rows and columns dofs (n, m)."""
+    m = dofs.shape[1]
+    rows = np.repeat(dofs.astype(np.int32), m, axis=1).ravel()
+    columns = np.tile(dofs.astype(np.int32), (1, m)).ravel()
+    matrix = csr_array((matrices.ravel(), (rows, columns)), (size, size))
+    matrix.sum_duplicates()
+    return matrix
+
+
+def body_points(problem: Problem, bodies, rule: Rule, source) -> tuple[np.ndarray, np.ndarray]:
+    """Points and forces of the body force at all quadrature points where it is not zero."""
+    manifold = problem.manifold
+    points, forces = [], []
+    for cells, xi, _, force, constant in bodies:
+        if not np.any(force):
+            continue
+        n, q = len(cells), len(xi)
+        points.append(manifold.user_points(np.repeat(cells, q), np.tile(xi, (n, 1))))
+        forces.append(np.tile(force, (n, 1)) if constant else force)
+    if np.any(source):
+        points.append(manifold.user_points(manifold.piece_cell[rule.element], rule.points))
+        forces.append(source)
+    if not points:
+        return np.zeros((0, 2)), np.zeros((0, problem.model.components))
+    return np.concatenate(points), np.concatenate(forces)
+
+
+def point_loads(problem: Problem, params):
+    """Element, position in its square and force of each point load.
+
+    **Raises:** `InputError` for a point outside the domain.
+    """
+    manifold = problem.manifold
+    for term in problem.point_loads:
+        element, xi = locate(manifold, np.array([term.at]))
+        if element[0] < 0:
+            raise InputError(
+                f"the point ({term.at[0]:.6g}, {term.at[1]:.6g}) lies outside the domain", where=term.name
+            )
+        cell = manifold.element_cells()[element]
+        at = problem.places(cell, xi, manifold.element_regions()[element])
+        force = np.array([np.asarray(evaluate(v, at, params, term.name))[0] for v in term.values])
+        yield term, int(element[0]), xi[0], force

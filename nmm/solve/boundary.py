@@ -1,0 +1,236 @@
+"""Boundary terms as matrices and loads of the pieces they touch: Nitsche, penalty, Robin, tractions.
+
+Symmetric Nitsche (Nitsche 1971) adds −∫ t(u)·P(u − g) + ½ β |P(u − g)|² to the energy, where P projects
+on the prescribed components. With |P t(u)|² integrated over the boundary of a piece bounded by λ times
+its energy, β = 2 λ is enough; β = 2 trace(K⁺T) is never below that and smooth in all data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import shapely
+
+from nmm.errors import InputError
+from nmm.manifold.quadrature import Rule
+from nmm.physics.boundary import Term
+from nmm.physics.problem import Edge, Problem, basis, coefficient_values
+from nmm.physics.values import Places, evaluate
+from nmm.solve.linearise import linearise
+
+PENALTY = 1e3
+"""Penalty coefficient in units of stiffness over cell size, where penalty is asked for."""
+
+
+@dataclass
+class Boundary:
+    """Forces of the natural terms and Nitsche's parameter of each piece."""
+
+    beta: np.ndarray
+    forces: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A Dirichlet term at its quadrature points: traction operators, weights, projectors and values."""
+
+    traction: np.ndarray
+    initial: np.ndarray
+    values: np.ndarray
+    projector: np.ndarray
+    prescribed: np.ndarray
+    stiffness: np.ndarray
+
+
+def edge_places(problem: Problem, edge: Edge) -> Places:
+    manifold = problem.manifold
+    cell = manifold.piece_cell[edge.piece]
+    return problem.places(cell, edge.xi, manifold.piece_region[edge.piece], edge.normal)
+
+
+def spread(values: np.ndarray, components: int) -> np.ndarray:
+    """Weights (n, k) as operators (n, c, kc) from the dofs of an element to the solution."""
+    n, k = values.shape
+    return np.einsum("na,cd->ncad", values, np.eye(components)).reshape(n, components, k * components)
+
+
+def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
+    """Operators of a Dirichlet term; see `Held`."""
+    manifold, model = problem.manifold, problem.model
+    c = model.components
+    at = edge_places(problem, edge)
+    cell = manifold.piece_cell[edge.piece]
+    values, gradients = basis(manifold, cell, edge.xi)
+    tangent, stress = map(
+        np.asarray, linearise(model.density, np.zeros(c), coefficient_values(model, at, params))
+    )
+    n = len(edge.piece)
+    traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, edge.normal, gradients).reshape(n, c, -1)
+    initial = np.einsum("nci,ni->nc", stress, edge.normal)
+    if term.kind == "normal":
+        size = np.asarray(evaluate(term.values[0], at, params, term.name))
+        projector = edge.normal[:, :, None] * edge.normal[:, None, :]
+        prescribed = size[:, None] * edge.normal
+    else:
+        mask = np.array([v is not None for v in term.values], float)
+        projector = np.broadcast_to(np.diag(mask), (n, c, c))
+        given = [0.0 if v is None else v for v in term.values]
+        prescribed = np.stack([np.asarray(evaluate(v, at, params, term.name)) for v in given], -1)
+    if not np.isfinite(prescribed).all():
+        raise_not_finite(term.name, edge.points, prescribed)
+    stiffness = np.einsum("ncici->n", tangent) / (2 * c)
+    return Held(traction, initial, spread(values, c), projector, prescribed, stiffness)
+
+
+def raise_not_finite(name, points, values):
+    i = int(np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))[0])
+    x, y = points[i]
+    raise InputError(f"the value is not finite at ({x:.6g}, {y:.6g}): {values[i].tolist()}", where=name)
+
+
+def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edge, Held]]) -> np.ndarray:
+    """β (pieces,) = 2 trace(K⁺T) of each piece with a Dirichlet boundary, zero elsewhere.
+
+    Works with monomials scaled to the bounding box of each piece, so that slivers keep their digits.
+    """
+    manifold, model = problem.manifold, problem.model
+    c, grid = model.components, manifold.grid
+    beta = np.zeros(manifold.pieces)
+    if not held:
+        return beta
+    pieces, slot = np.unique(np.concatenate([edge.piece for edge, _ in held]), return_inverse=True)
+    mine = np.flatnonzero(np.isin(rule.element, pieces))
+    owner = np.searchsorted(pieces, rule.element[mine])
+    low, high = bounding_boxes(manifold, pieces)
+    centre, size = (low + high) / 2, np.maximum((high - low) / 2, 1e-300)
+    to_user = grid.rotation.T / grid.h
+
+    def gradients(xi, which):
+        local = (xi - centre[which]) / size[which]
+        one, zero = np.ones(len(xi)), np.zeros(len(xi))
+        rows = [np.stack([one, zero], -1), np.stack([zero, one], -1)]
+        if manifold.shape == "quad":
+            rows.append(local[:, ::-1])
+        return np.stack(rows, 1) / size[which][:, None, :] @ to_user
+
+    cell = manifold.piece_cell[rule.element[mine]]
+    at = problem.places(cell, rule.points[mine], manifold.piece_region[rule.element[mine]])
+    tangent, _ = linearise(model.density, np.zeros(c), coefficient_values(model, at, params))
+    b = gradients(rule.points[mine], owner)
+    m = b.shape[1] * c
+    weight = rule.weights[mine] * grid.h**2
+    energy = np.einsum("n,nai,ncidj,nbj->nacbd", weight, b, np.asarray(tangent), b).reshape(-1, m, m)
+    K = np.zeros((len(pieces), m, m))
+    np.add.at(K, owner, energy)
+    T = np.zeros_like(K)
+    start = 0
+    for edge, term in held:
+        which = slot[start : start + len(edge.piece)]
+        start += len(edge.piece)
+        at = edge_places(problem, edge)
+        tangent, _ = linearise(model.density, np.zeros(c), coefficient_values(model, at, params))
+        t = np.einsum("ncidj,ni,nbj->ncbd", np.asarray(tangent), edge.normal, gradients(edge.xi, which))
+        t = np.einsum("nce,nem->ncm", term.projector, t.reshape(len(which), c, m))
+        np.add.at(T, which, np.einsum("n,nca,ncb->nab", edge.weight, t, t))
+    root = 1 / np.sqrt(np.maximum(np.einsum("nii->ni", K), 1e-300))
+    K = K * root[:, :, None] * root[:, None, :]
+    T = T * root[:, :, None] * root[:, None, :]
+    if c == 2:
+        spin = np.zeros((len(pieces), m // 2, 2))
+        spin[:, :2, :] = size[:, :, None] * grid.h * (np.array([[0.0, -1.0], [1.0, 0.0]]) @ grid.rotation).T
+        spin = spin.reshape(len(pieces), m) / root
+        spin /= np.linalg.norm(spin, axis=1, keepdims=True)
+        K = K + spin[:, :, None] * spin[:, None, :]
+    K = K + 1e-14 * np.eye(m)
+    beta[pieces] = 2 * np.einsum("nii->n", np.linalg.solve(K, T))
+    return beta
+
+
+def bounding_boxes(manifold, pieces):
+    """Lower and upper corners (n, 2) of pieces, relative to their squares."""
+    bounds = manifold.cached("piece_bounds", lambda: shapely.bounds(manifold.host.cache["polygons"]))[pieces]
+    return bounds[:, :2], bounds[:, 2:]
+
+
+def add_boundary(problem: Problem, params: Mapping[str, Any], rule: Rule, matrices, loads) -> Boundary:
+    """Add all boundary terms to the matrices (pieces, kc, kc) and loads (pieces, kc) of the pieces."""
+    c = problem.model.components
+    held = [
+        (edge, held_at(problem, term, edge, params))
+        for term, edge in zip(problem.terms, problem.edges, strict=True)
+        if term.dirichlet
+    ]
+    nitsche = problem.dirichlet == "nitsche"
+    result = Boundary(nitsche_parameter(problem, params, rule, held) if nitsche else np.zeros(len(loads)))
+    for edge, term in held:
+        add_held(edge, term, beta_at(problem, result.beta, edge, term), nitsche, matrices, loads)
+    for term, edge in zip(problem.terms, problem.edges, strict=True):
+        if not term.dirichlet:
+            result.forces[term.name] = add_natural(problem, term, edge, params, c, matrices, loads)
+    return result
+
+
+def beta_at(problem: Problem, beta, edge: Edge, term: Held) -> np.ndarray:
+    """Penalty factor at the points of a Dirichlet term."""
+    if problem.dirichlet == "nitsche":
+        return beta[edge.piece]
+    return PENALTY * term.stiffness / problem.manifold.grid.h
+
+
+def add_held(edge: Edge, term: Held, beta, nitsche: bool, matrices, loads):
+    """Nitsche's terms, or the penalty alone."""
+    pn = np.einsum("nce,nem->ncm", term.projector, term.values)
+    pg = np.einsum("nce,ne->nc", term.projector, term.prescribed)
+    w = edge.weight
+    K = np.einsum("n,nca,ncb->nab", w * beta, pn, pn)
+    f = np.einsum("n,nca,nc->na", w * beta, pn, pg)
+    if nitsche:
+        coupling = np.einsum("n,nca,ncb->nab", w, term.traction, pn)
+        K -= coupling + np.swapaxes(coupling, 1, 2)
+        f += np.einsum("n,nca,nc->na", w, pn, term.initial) - np.einsum("n,nca,nc->na", w, term.traction, pg)
+    np.add.at(matrices, edge.piece, K)
+    np.add.at(loads, edge.piece, f)
+
+
+def add_natural(problem: Problem, term: Term, edge: Edge, params, c: int, matrices, loads):
+    """Tractions, pressures, fluxes and Robin terms; returns their points and forces."""
+    at = edge_places(problem, edge)
+    values, _ = basis(problem.manifold, problem.manifold.piece_cell[edge.piece], edge.xi)
+    data = np.stack([np.asarray(evaluate(v, at, params, term.name)) for v in term.values], -1)
+    if not np.isfinite(data).all():
+        raise_not_finite(term.name, edge.points, data)
+    if term.kind == "robin":
+        h, outside = data.T
+        if (h < 0).any():
+            raise InputError(f"the exchange coefficient h must not be negative, found {h.min():g}", where=term.name)
+        np.add.at(matrices, edge.piece, np.einsum("n,na,nb->nab", edge.weight * h, values, values))
+        force = (h * outside)[:, None]
+    elif term.kind == "pressure":
+        force = -data * edge.normal
+    else:
+        force = data
+    force = force * edge.weight[:, None]
+    operators = spread(values, c)
+    np.add.at(loads, edge.piece, np.einsum("nca,nc->na", operators, force))
+    return edge.points, force
+
+
+def reaction(problem: Problem, term: Term, edge: Edge, params, beta, element_dofs):
+    """Force (n, c) of the support on the body at the points of a Dirichlet or Robin term.
+
+    `element_dofs` (pieces, kc) are the solution's dofs on the pieces.
+    """
+    u_e = element_dofs[edge.piece]
+    if term.kind == "robin":
+        at = edge_places(problem, edge)
+        values, _ = basis(problem.manifold, problem.manifold.piece_cell[edge.piece], edge.xi)
+        h, outside = (np.asarray(evaluate(v, at, params, term.name)) for v in term.values)
+        u = np.einsum("na,na->n", values, u_e)
+        return (edge.weight * h * (outside - u))[:, None]
+    held = held_at(problem, term, edge, params)
+    u = np.einsum("ncm,nm->nc", held.values, u_e)
+    force = -beta_at(problem, beta, edge, held)[:, None] * (u - held.prescribed)
+    if problem.dirichlet == "nitsche":
+        force = force + np.einsum("ncm,nm->nc", held.traction, u_e) + held.initial
+    return np.einsum("nce,ne->nc", held.projector, force) * edge.weight[:, None]

@@ -1,0 +1,149 @@
+"""Parts of the domain that nothing holds: their rigid motions are found, checked and pinned."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import qr
+
+from nmm.errors import UnbalancedError
+from nmm.physics.problem import Problem
+from nmm.solve.assemble import System
+from nmm.solve.boundary import held_at
+
+BALANCE = 1e-8
+"""Resultants below this fraction of the loads count as balanced."""
+
+
+@dataclass(frozen=True)
+class LoosePart:
+    """A part of the domain with motions that no boundary holds.
+
+    `modes` (n, k) are its free motions at the dofs `dofs` (n,), and `pins` the dofs that stand for them.
+    """
+
+    part: int
+    dofs: np.ndarray
+    modes: np.ndarray
+    pins: np.ndarray
+    report: dict[str, Any]
+
+
+def rigid_motions(points: np.ndarray, centre: np.ndarray, size: float, components: int) -> np.ndarray:
+    """Motions (n, components, k) without energy: the constant, or two translations and the rotation."""
+    n = len(points)
+    if components == 1:
+        return np.ones((n, 1, 1))
+    x, y = ((points - centre) / size).T
+    zero, one = np.zeros(n), np.ones(n)
+    return np.stack([np.stack([one, zero, -y], -1), np.stack([zero, one, x], -1)], 1)
+
+
+def loose_parts(problem: Problem, system: System, params) -> list[LoosePart]:
+    """All parts with free motions.
+
+    **Raises:** `UnbalancedError` when the loads on such a part do not balance.
+    """
+    manifold, c = problem.manifold, problem.model.components
+    parts = manifold.stats["parts"]
+    areas = np.bincount(manifold.element_parts(), manifold.element_areas(), parts)
+    centres, sizes = part_geometry(problem, parts, areas)
+    gram = constraints(problem, params, parts, centres, sizes)
+    values, vectors = np.linalg.eigh(gram)
+    k = values.shape[1]
+    free = values <= 1e-10 * np.maximum(np.sqrt(areas)[:, None], 1e-300)
+    loose = np.flatnonzero(free.any(1))
+    if not len(loose):
+        return []
+    patch_part = manifold.patch_parts()
+    order = np.argsort(patch_part, kind="stable")
+    starts = np.searchsorted(patch_part[order], np.arange(parts + 1))
+    diagonal = system.matrix.diagonal()
+    result = []
+    for part in loose:
+        patches = order[starts[part] : starts[part + 1]]
+        motions = rigid_motions(manifold.patch_points()[patches], centres[part], sizes[part], c)
+        modes = motions.reshape(-1, k) @ vectors[part][:, free[part]]
+        dofs = (patches[:, None] * c + np.arange(c)).ravel()
+        check_balance(problem, system, part, dofs, modes, centres, areas)
+        strong = diagonal[dofs] >= 0.1 * np.median(diagonal[dofs])
+        pivots = qr(modes[strong].T, mode="r", pivoting=True)[1][: modes.shape[1]]
+        report = {
+            "part": int(part),
+            "area": float(areas[part]),
+            "x": float(centres[part][0]),
+            "y": float(centres[part][1]),
+            "modes": int(free[part].sum()),
+            "of": k,
+        }
+        result.append(LoosePart(int(part), dofs, modes, dofs[strong][pivots], report))
+    return result
+
+
+def part_geometry(problem: Problem, parts: int, areas):
+    """Centroid (user's coordinates) and size of each part."""
+    manifold = problem.manifold
+    grid = manifold.grid
+    cells = manifold.element_cells()
+    whole = len(manifold.whole_list)
+    centre = grid.centre(cells)
+    centre[whole:] = grid.corner(cells[whole:]) + manifold.piece_points[: manifold.pieces].mean(1)
+    centre = grid.to_user(centre)
+    part, area = manifold.element_parts(), manifold.element_areas()
+    mean = np.stack([np.bincount(part, area * centre[:, d], parts) for d in range(2)], -1) / areas[:, None]
+    return mean, np.sqrt(areas)
+
+
+def constraints(problem: Problem, params, parts: int, centres, sizes) -> np.ndarray:
+    """Gram matrices (parts, k, k) of what the boundary terms hold of the rigid motions."""
+    manifold, c = problem.manifold, problem.model.components
+    k = 1 if c == 1 else 3
+    gram = np.zeros((parts, k, k))
+    for term, edge in zip(problem.terms, problem.edges, strict=True):
+        if not (term.dirichlet or term.kind == "robin"):
+            continue
+        part = manifold.host.piece_part[edge.piece]
+        motions = np.empty((len(part), c, k))
+        if c == 1:
+            motions[:] = 1.0
+        else:
+            x, y = ((edge.points - centres[part]) / sizes[part][:, None]).T
+            zero, one = np.zeros(len(part)), np.ones(len(part))
+            motions = np.stack([np.stack([one, zero, -y], -1), np.stack([zero, one, x], -1)], 1)
+        if term.dirichlet:
+            motions = np.einsum("nce,nek->nck", held_at(problem, term, edge, params).projector, motions)
+        np.add.at(gram, part, np.einsum("n,nck,ncl->nkl", edge.weight, motions, motions))
+    return gram
+
+
+def check_balance(problem: Problem, system: System, part: int, dofs, modes, centres, areas):
+    load = system.load[dofs]
+    resultant = modes.T @ load
+    total = np.abs(modes).T @ np.abs(load)
+    bad = np.abs(resultant) > BALANCE * total.max(initial=0.0)
+    if not bad.any() or total.max() <= 1e-14 * np.abs(system.load).max():
+        return
+    c = problem.model.components
+    x, y = centres[part]
+    force = load.reshape(-1, c).sum(0)
+    what = "the sources" if c == 1 else "the loads"
+    size = f"{force[0]:.6g}" if c == 1 else f"({force[0]:.6g}, {force[1]:.6g})"
+    held = "a value or a robin term" if c == 1 else "a fixed displacement"
+    raise UnbalancedError(
+        f"{what} do not balance on part {part}, which nothing holds: resultant {size} "
+        f"(area {areas[part]:.6g}, centred at ({x:.6g}, {y:.6g}))",
+        where="boundary",
+        hint=f"hold the part by {held}, or make its loads balance",
+    )
+
+
+def without_motion(problem: Problem, u: np.ndarray, loose: list[LoosePart], mass: np.ndarray) -> np.ndarray:
+    """`u` with the free motions of each loose part at zero mean; `mass` (patches,) is ∫ w_i."""
+    c = problem.model.components
+    u = u.copy()
+    weight = np.repeat(mass, c)
+    for part in loose:
+        w = weight[part.dofs][:, None]
+        gram = part.modes.T @ (w * part.modes)
+        u[part.dofs] -= part.modes @ np.linalg.solve(gram, part.modes.T @ (w[:, 0] * u[part.dofs]))
+    return u

@@ -1,0 +1,169 @@
+"""Linear solvers for symmetric positive definite sparse systems, behind one interface."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import splu
+
+from nmm.errors import InputError
+
+CONVERGED = "converged: the relative residual is below the tolerance"
+LIMIT = "not converged: the largest number of iterations was reached; allow more, or use the direct method"
+FLOOR = "stagnated: rounding keeps the residual above the tolerance; ask for a larger tolerance"
+BREAKDOWN = "not converged: the matrix is not positive definite; check the coefficients"
+
+DIRECT_LIMIT = 400_000
+"""Unknowns up to which "auto" factorises."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a solve ended, as a sentence."""
+
+    converged: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A solution (n,), how it was reached, and the relative residuals on the way."""
+
+    value: np.ndarray
+    result: Result
+    iterations: int
+    residual: float
+    history: list[float] = field(default_factory=list)
+
+
+def relative_residual(matrix, rhs, x) -> float:
+    norm = np.linalg.norm(rhs)
+    return float(np.linalg.norm(rhs - matrix @ x) / norm) if norm > 0 else float(np.linalg.norm(matrix @ x))
+
+
+def scaling(matrix: csr_array) -> np.ndarray:
+    """D^-1/2 for the diagonal D, the scale in which slivers do no harm."""
+    return 1 / np.sqrt(np.maximum(matrix.diagonal(), np.finfo(float).tiny))
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Sparse factorisation (SuperLU) of the diagonally scaled matrix, with iterative refinement."""
+
+    tolerance: float = 1e-8
+    refinements: int = 4
+
+    def solve(self, matrix: csr_array, rhs: np.ndarray, progress: Callable[[int, float], None] | None = None) -> Answer:
+        """Solve matrix @ x = rhs."""
+        if not np.any(rhs):
+            return Answer(np.zeros_like(rhs), Result(True, CONVERGED), 0, 0.0)
+        scale = scaling(matrix)
+        scaled = diags_array(scale) @ matrix @ diags_array(scale)
+        try:
+            factor = splu(
+                scaled.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+            )
+        except RuntimeError:
+            return Answer(np.zeros_like(rhs), Result(False, BREAKDOWN), 0, 1.0)
+        x = scale * factor.solve(scale * rhs)
+        history = [relative_residual(matrix, rhs, x)]
+        for _ in range(self.refinements):
+            if history[-1] < 1e-3 * self.tolerance:
+                break
+            better = x + scale * factor.solve(scale * (rhs - matrix @ x))
+            residual = relative_residual(matrix, rhs, better)
+            if not residual < history[-1]:
+                break
+            x = better
+            history.append(residual)
+        done = history[-1] <= self.tolerance
+        message = CONVERGED if done else FLOOR if np.isfinite(history[-1]) else BREAKDOWN
+        return Answer(x, Result(bool(done), message), len(history), history[-1], history)
+
+
+@dataclass(frozen=True)
+class ConjugateGradient:
+    """Conjugate gradients with the diagonal as preconditioner, to ‖b − Au‖₂ ≤ tolerance ‖b‖₂."""
+
+    tolerance: float = 1e-8
+    max_iterations: int | None = None
+
+    def solve(self, matrix: csr_array, rhs: np.ndarray, progress: Callable[[int, float], None] | None = None) -> Answer:
+        """Solve matrix @ x = rhs."""
+        norm = np.linalg.norm(rhs)
+        if norm == 0:
+            return Answer(np.zeros_like(rhs), Result(True, CONVERGED), 0, 0.0)
+        limit = self.max_iterations or max(1000, 20 * int(np.sqrt(len(rhs))) + 10_000)
+        inverse = scaling(matrix) ** 2
+        x, r = np.zeros_like(rhs), rhs.copy()
+        z = inverse * r
+        p, rz = z.copy(), r @ z
+        history = [1.0]
+        restarts = 0
+        message, step = LIMIT, 0
+        told = time.monotonic()
+        for step in range(1, limit + 1):
+            q = matrix @ p
+            curvature = p @ q
+            if not curvature > 0:
+                message = BREAKDOWN
+                break
+            alpha = rz / curvature
+            x += alpha * p
+            r -= alpha * q
+            history.append(float(np.linalg.norm(r) / norm))
+            if progress and time.monotonic() - told > 0.2:
+                progress(step, history[-1])
+                told = time.monotonic()
+            if history[-1] <= self.tolerance:
+                r = rhs - matrix @ x
+                true = float(np.linalg.norm(r) / norm)
+                if true <= self.tolerance:
+                    message = CONVERGED
+                    break
+                restarts += 1
+                if restarts > 3:
+                    message = FLOOR
+                    break
+                z = inverse * r
+                p, rz = z.copy(), r @ z
+                continue
+            z = inverse * r
+            rz, before = r @ z, rz
+            p = z + (rz / before) * p
+        residual = relative_residual(matrix, rhs, x)
+        return Answer(x, Result(message == CONVERGED, message), step, residual, history)
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Direct up to `DIRECT_LIMIT` unknowns, conjugate gradients beyond."""
+
+    tolerance: float = 1e-8
+    max_iterations: int | None = None
+
+    def solve(self, matrix, rhs, progress=None) -> Answer:
+        """Solve matrix @ x = rhs."""
+        if len(rhs) <= DIRECT_LIMIT:
+            return Direct(self.tolerance).solve(matrix, rhs, progress)
+        return ConjugateGradient(self.tolerance, self.max_iterations).solve(matrix, rhs, progress)
+
+
+def solver(method: str = "auto", tolerance: float = 1e-8, max_iterations: int | None = None):
+    """Solver by the name that case files use: "auto", "direct" or "cg".
+
+    **Raises:** `InputError` for another name or a tolerance that is not in (0, 1).
+    """
+    if not 0 < tolerance < 1:
+        raise InputError(f"the tolerance must lie between 0 and 1, found {tolerance}", where="solve.tolerance")
+    if max_iterations is not None and max_iterations < 1:
+        raise InputError(f"at least one iteration is needed, found {max_iterations}", where="solve.max_iterations")
+    if method == "auto":
+        return Auto(tolerance, max_iterations)
+    if method == "direct":
+        return Direct(tolerance)
+    if method == "cg":
+        return ConjugateGradient(tolerance, max_iterations)
+    raise InputError(f'the method must be "auto", "direct" or "cg", found "{method}"', where="solve.method")

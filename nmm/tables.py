@@ -1,0 +1,114 @@
+"""The compact tables that commands print at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from nmm.memory import available_memory, memory_estimate
+
+
+def solution_table(run: Any, directory: Path) -> Table:
+    """What a run found."""
+    solution, case = run.solution, run.case
+    stats, cut = solution.stats, solution.manifold.stats
+    rows = [
+        ("result", "converged" if run.converged else f"not converged: {solution.result.message}"),
+        ("unknowns", f"{stats['dofs']:,} on {cut['patches']:,} patches"),
+        ("elements", f"{cut['elements']:,}, {cut['elements'] - cut['whole']:,} of them cut"),
+        (
+            "parts",
+            f"{cut['parts']:,}" + (f", {len(solution.held)} held by no boundary" if solution.held else ""),
+        ),
+        ("iterations", f"{stats['iterations']}, relative residual {stats['residual']:.1e}"),
+        (
+            "seconds",
+            ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items() if value is not None),
+        ),
+        ("energy", f"{solution.energy:.6g}{_unit(case.units, 'energy')}"),
+    ]
+    for name, load in _entries(solution.loads):
+        rows.append((f"load on {name}", load))
+    for name, load in _entries(solution.reactions):
+        rows.append((f"reaction at {name}", load))
+    if solution.overlap["length"] > 0:
+        rows.append(
+            ("overlap", f"length {solution.overlap['length']:.4g}, max {solution.overlap['max']:.3g}")
+        )
+    if run.errors:
+        rows.append(
+            ("relative errors", ", ".join(f"{name} {value:.3e}" for name, value in run.errors.items()))
+        )
+    rows.append(("results", str(directory)))
+    return _two_columns(case.title, rows)
+
+
+def cut_table(case: Any, manifold: Any, picture: Path) -> Table:
+    """What the clean-up did and what the cut is."""
+    cut, geometry = manifold.stats, manifold.geometry
+    report, unit = geometry.report, _unit(case.units, "length")
+    components = case.components
+    rows = [
+        ("cells of the lattice", f"{cut['cells']:,}"),
+        ("elements", f"{cut['elements']:,}: {cut['whole']:,} whole cells and {cut['pieces']:,} pieces"),
+        ("physical patches", f"{cut['patches']:,}, {cut['patches'] * components:,} unknowns"),
+        ("split weights", f"{cut['split']:,}"),
+        ("connected parts", f"{cut['parts']:,}"),
+        ("smallest piece", f"{cut['smallest_piece']:.3g} of a cell"),
+        ("area", f"{cut['area']:.10g}"),
+        ("boundary length", f"{cut['boundary_length']:.10g}{unit}"),
+    ]
+    if report.length_total > 0:
+        rows += [
+            ("length of cracks", f"{report.length_total:.6g}{unit}, {report.length_inside:.6g} inside"),
+            ("in the cut", f"{cut['crack_length_cut']:.6g}{unit}"),
+            ("without effect here", f"{cut['crack_length_lost']:.6g}{unit}, ends and traces within a cell"),
+            (
+                "junctions",
+                _junctions(report.junctions_before) + " before, " + _junctions(report.junctions_after),
+            ),
+            ("moved by at most", f"{report.moved_max:.3g}{unit}"),
+        ]
+    for kind, number in report.counts.items():
+        if number:
+            rows.append((f"clean-up: {kind}", f"{number:,}"))
+    squares = manifold.nx * manifold.ny
+    needed, free = memory_estimate(squares, components, manifold.shape), available_memory()
+    rows.append(("memory to solve", f"about {needed / 2**20:,.0f} MiB of {free / 2**20:,.0f} MiB"))
+    rows.append(("covers", str(picture)))
+    return _two_columns(case.title, rows)
+
+
+def removals(manifold: Any) -> Iterator[str]:
+    """One line for each thing that the clean-up did or that the cover cannot feel."""
+    for item in manifold.geometry.report.items:
+        yield item.text
+    for crack, length in manifold.stats["crack_lost"]:
+        yield f"crack {crack}: a stretch of {length:.4g} has no effect on this cover"
+
+
+def _two_columns(title: str, rows: list[tuple[str, str]]) -> Table:
+    table = Table(title=Text(title), show_header=False, box=None, title_justify="left", title_style="bold")
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    return table
+
+
+def _entries(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in found.items():
+        numbers = list(value) if hasattr(value, "__len__") else [value]
+        yield name, ", ".join(f"{number:.6g}" for number in numbers)
+
+
+def _junctions(counts: Mapping[str, int]) -> str:
+    return " ".join(f"{kind} {number}" for kind, number in counts.items())
+
+
+def _unit(units: Mapping[str, str], name: str) -> str:
+    return f" {units[name]}" if name in units else ""

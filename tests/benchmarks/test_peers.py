@@ -1,0 +1,70 @@
+"""Peers solve the problem set on their own, and one that is missing is named."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import verification
+from benchmarks.peers import PEERS, Unsupported, load
+from benchmarks.peers.meshes import fitted
+from benchmarks.problems import PROBLEMS
+
+KNOWN = {problem.name: problem for problem in PROBLEMS}
+
+
+@pytest.fixture
+def scikit_fem():
+    peer = load("scikit-fem")
+    if peer.missing():
+        pytest.skip(peer.missing())
+    return peer
+
+
+@pytest.mark.parametrize("cover", ["quad", "triangle"])
+def test_a_fitted_mesh_covers_the_area(cover):
+    areas = {"bar": 2.0, "cantilever": 48 * 12, "cook": 48 * 60 - 48 * 44 / 2 - 48 * 16 / 2, "kirsch": None}
+    areas["kirsch"] = 25 - np.pi / 4
+    for name, area in areas.items():
+        mesh = fitted(name, 40, cover)
+        x, y = mesh.points[mesh.cells].transpose(2, 0, 1)
+        signed = 0.5 * (x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1)
+        assert signed.min() > 0
+        assert signed.sum() == pytest.approx(area, rel=1e-3)
+
+
+def test_a_bar_of_two_materials_is_exact(scikit_fem):
+    for cover in ("quad", "triangle"):
+        answer = scikit_fem.solve(KNOWN["bar"], 8, cover)
+        assert answer.errors["l2"] < 1e-10 and answer.errors["h1"] < 1e-10
+        assert answer.at(np.array([[2.0, 0.5]]))[0, 0] == pytest.approx(1.1)
+        assert answer.stress(np.array([[0.5, 0.5], [1.6, 0.4]]))[:, 0, 0] == pytest.approx(1.0)
+
+
+def test_a_manufactured_solution_converges_with_its_rate(scikit_fem):
+    for name in ("disk_poisson", "disk_elasticity"):
+        rows = list(verification.solve_all(scikit_fem, KNOWN[name], "triangle", quick=True))
+        for check in KNOWN[name].checks:
+            assert check.judge(rows, quick=False).passed
+
+
+def test_what_a_peer_cannot_do_is_said_with_its_reason(scikit_fem):
+    with pytest.raises(Unsupported, match="no fitted mesh"):
+        scikit_fem.solve(KNOWN["patch_poisson"], 8, "quad")
+
+
+def test_a_missing_peer_is_named_as_skipped(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skfem", None)
+    monkeypatch.setattr(verification, "PROBLEMS", ())
+    said = []
+    result = verification.run(True, said.append)
+    assert result["skipped"][0]["method"] == "scikit-fem"
+    assert "pip install" in result["skipped"][0]["reason"]
+    assert said and said[0].startswith("skipped scikit-fem")
+
+
+def test_every_peer_follows_the_interface():
+    for name in PEERS:
+        peer = load(name)
+        assert peer.name == name
+        assert set(peer.covers) & {"quad", "triangle"}

@@ -1,0 +1,115 @@
+"""Records survive the disk, and tables and figures are drawn from them alone."""
+
+import math
+
+import pytest
+
+from benchmarks import figures, record, tables
+from benchmarks.__main__ import main
+
+ROWS = [
+    {
+        "problem": "disk_poisson",
+        "method": method,
+        "cover": "quad",
+        "cells": cells,
+        "unknowns": cells**2,
+        "l2": 1 / cells**2,
+        "h1": 1 / cells,
+        "seconds": {"wall": 0.1},
+    }
+    for method in ("nmm", "other")
+    for cells in (8, 16)
+]
+CHECK = {
+    "problem": "disk_poisson",
+    "method": "nmm",
+    "cover": "quad",
+    "check": "rate l2",
+    "value": 2.0,
+    "expected": "2 ± 0.1",
+    "passed": True,
+}
+
+
+@pytest.fixture
+def result():
+    problems = {"disk_poisson": {"title": "a disk", "reference": "manufactured"}}
+    skipped = [{"method": "absent", "reason": "absent is not installed"}]
+    return record.record(
+        "verification",
+        ROWS,
+        [CHECK],
+        quick=False,
+        problems=problems,
+        methods={"other": "1.2.3"},
+        skipped=skipped,
+    )
+
+
+def test_a_record_says_when_where_and_with_what(result):
+    assert result["date"].endswith("+00:00")
+    assert {"python", "nmm", "jax", "numpy", "scipy", "shapely"} <= set(result["versions"])
+    assert result["hardware"]["cores"] >= 1 and result["hardware"]["processor"]
+
+
+def test_a_record_survives_the_disk_with_null_for_what_is_not_finite(result, tmp_path):
+    result["rows"][0]["l2"] = math.nan
+    found = record.read(record.write(result, tmp_path))
+    assert found["rows"][0]["l2"] is None
+    assert found["rows"][1:] == result["rows"][1:]
+    assert found["checks"] == result["checks"]
+
+
+def test_tables_and_figures_are_drawn_from_the_file_alone(result, tmp_path, capsys):
+    record.write(result, tmp_path)
+    assert main(["verification", "--tables", "-o", str(tmp_path)]) == 0
+    text = (tmp_path / "verification.md").read_text(encoding="utf-8")
+    assert "| disk_poisson | nmm | quad | 256 | 3.91e-03 | 0.0625 | 2 | 1 |" in text
+    assert "| absent | all | absent is not installed |" in text
+    assert "other 1.2.3" in text
+    assert (tmp_path / "verification.png").stat().st_size > 10_000
+
+
+def test_a_check_that_failed_ends_with_exit_code_1_for_nmm_but_not_for_a_peer(result, tmp_path):
+    result["checks"].append({**CHECK, "method": "other", "passed": False})
+    record.write(result, tmp_path)
+    assert main(["verification", "--tables", "-o", str(tmp_path)]) == 0
+    result["checks"].append({**CHECK, "passed": False})
+    record.write(result, tmp_path)
+    assert main(["verification", "--tables", "-o", str(tmp_path)]) == 1
+    assert "**no**" in (tmp_path / "verification.md").read_text(encoding="utf-8")
+
+
+def test_an_outcrop_is_drawn_with_its_limit(tmp_path):
+    rows = [
+        {
+            "cells": cells,
+            "cell": 32 / cells,
+            "unknowns": cells**2,
+            "modulus": 0.5 + 1 / cells,
+            "permeability": 0.6 + 1 / cells,
+            "pieces": 10,
+            "patches": 20,
+            "parts": 1,
+            "held": 0,
+            "length_cut": 400.0,
+            "length_lost": 10.0,
+            "overlap": 0.0,
+            "seconds": {"total": 1.0},
+        }
+        for cells in (8, 16, 32)
+    ]
+    from benchmarks.outcrops import limit
+
+    convergence = {key: limit(rows, key) for key in ("modulus", "permeability")}
+    made = record.record(
+        "kb7", rows, [], quick=False, about="an outcrop", convergence=convergence, cleanup={"crossing": 3}
+    )
+    assert tables.write(made, tmp_path).read_text(encoding="utf-8").count("| modulus | 0.5 | 1 |") == 1
+    assert figures.write(made, tmp_path)[0].exists()
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(capsys):
+    assert main(["verifcation"]) == 2
+    assert "verification, kb7, kb11" in capsys.readouterr().err

@@ -1,0 +1,419 @@
+"""The command line: exit codes, messages, files. Every malformed input names its place and its remedy."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import nmm as package
+from nmm.cli import main
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])}
+
+PLATE = """\
+[domain]
+outline = { rectangle = [0, 0, 2, 1] }
+holes = [{ circle = [1.4, 0.6, 0.15] }]
+cracks = [[[0.5, 0.0], [0.5, 0.3]]]
+
+[[domain.region]]
+name = "inclusion"
+shape = { circle = [1.0, 0.3, 0.1] }
+
+[cover]
+cells = 16
+
+[parameters]
+E = 210e9
+
+[physics]
+model = "elasticity"
+young = "E"
+poisson = 0.3
+
+[physics.in.inclusion]
+young = 70e9
+
+[[boundary]]
+on = "x == 0"
+displacement = [0, 0]
+
+[[boundary]]
+on = "x == 2"
+traction = [1e6, 0]
+
+[output]
+probes = [[1.8, 0.5]]
+"""
+
+BOW_TIE = "outline = { polygon = [[0, 0], [2, 1], [2, 0], [0, 1]] }"
+RECTANGLE = "outline = { rectangle = [0, 0, 2, 1] }"
+CRACKS = "cracks = [[[0.5, 0.0], [0.5, 0.3]]]"
+PULL = "traction = [1e6, 0]"
+LINE = (
+    '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": '
+    '{"type": "LineString", "coordinates": [[%s], [%s]]}}]}'
+)
+
+MALFORMED = {
+    # name: (what is replaced, by what, words of the message)
+    "bad TOML": (RECTANGLE, "outline = { rectangle = [0, 0, 2, 1]", ["plate.toml", "TOML", "line"]),
+    "a key twice": ("poisson = 0.3", "poisson = 0.3\npoisson = 0.2", ["plate.toml", "TOML"]),
+    "an unknown key": (
+        "poisson = 0.3",
+        "poisson = 0.3\ncolour = 1",
+        ["line 19", "physics.colour", "Known|known"],
+    ),
+    "a misspelt key": ("traction", "tracton", ["line 28", "boundary]] 1: tracton", 'mean "traction"']),
+    "a misspelt table": ("[cover]", "[covr]", ["[covr]", 'mean "cover"']),
+    "a missing table": ("[cover]\ncells = 16", "", ["[cover]", "missing", "nmm new"]),
+    "a missing key": ("poisson = 0.3\n", "", ["[physics]|physics.poisson", "missing", "0.3"]),
+    "a number as text": ("cells = 16", 'cells = "16"', ["cover.cells", "whole number"]),
+    "a self-crossing outline": (RECTANGLE, BOW_TIE, ["line 2", "domain.outline", "cross"]),
+    "an outline of two points": (
+        RECTANGLE,
+        "outline = { polygon = [[0, 0], [2, 1]] }",
+        ["domain.outline", "three"],
+    ),
+    "xmin above xmax": ("[0, 0, 2, 1]", "[2, 0, 0, 1]", ["line 2", "domain.outline.rectangle", "xmin"]),
+    "a radius of zero": ("[1.4, 0.6, 0.15]", "[1.4, 0.6, 0]", ["domain.holes.0", "radius"]),
+    "two shapes in one": (
+        RECTANGLE,
+        RECTANGLE.replace("}", ", circle = [0, 0, 1] }"),
+        ["outline", "exactly one"],
+    ),
+    "a hole outside": ("[1.4, 0.6, 0.15]", "[9, 9, 0.1]", ["plate.toml", "hole 0"]),
+    "an empty region": ("[1.0, 0.3, 0.1]", "[9.0, 0.3, 0.1]", ["plate.toml", "inclusion"]),
+    "nothing left of the domain": ("[1.4, 0.6, 0.15]", "[1, 0.5, 9]", ["plate.toml", "hole|area|empty"]),
+    "an inline crack outside": (CRACKS, "cracks = [[[5, 5], [6, 6]]]", ["plate.toml", "crack 0", "outside"]),
+    "a crack of one point": (CRACKS, "cracks = [[[0.5, 0.0]]]", ["domain.cracks.0", "two"]),
+    "NaN coordinates": (CRACKS, "cracks = [[[0.5, nan], [0.5, 0.3]]]", ["domain.cracks.0", "nan", "finite"]),
+    "NaN in a file": (CRACKS, 'cracks = "nan.geojson"', ["nan.geojson", "finite|NaN|number"]),
+    "a missing file": (
+        CRACKS,
+        'cracks = "trace.geojson"',
+        ["line 4", "domain.cracks.0", 'mean "traces.geojson"'],
+    ),
+    "a truncated DXF": (CRACKS, 'cracks = "cut.dxf"', ["domain.cracks.0", "cut.dxf"]),
+    "a bad GeoJSON": (CRACKS, 'cracks = "bad.geojson"', ["domain.cracks.0", "bad.geojson"]),
+    "a file of an unknown kind": (CRACKS, 'cracks = "notes.txt"', ["domain.cracks.0", "geojson|GeoJSON"]),
+    "a file with nothing inside": (CRACKS, 'cracks = "far.geojson"', ["far.geojson|crack", "coordinate"]),
+    "a layer that does not exist": (
+        CRACKS,
+        'cracks = { file = "joints.dxf", layer = "J9" }',
+        ["domain.cracks.0", "J9", "J1"],
+    ),
+    "loads that do not balance": (
+        'on = "x == 0"\ndisplacement',
+        'on = "x == 0"\ntraction',
+        ["part", "balance"],
+    ),
+    "contradictory boundary values": (
+        PULL,
+        'displacement = [1, 0]\n[[boundary]]\non = "x == 2"\ndisplacement = [2, 0]',
+        ["plate.toml", "both|two", "x == 2"],
+    ),
+    "a lattice that cannot fit": ("cells = 16", "cell = 1e-7", ["line 11", "cover", "GiB", "would fit"]),
+    "a call to open": (
+        'young = "E"',
+        "young = \"open('/etc/passwd')\"",
+        ["line 18", "physics.young", "open"],
+    ),
+    "an attribute": ('young = "E"', 'young = "E.real"', ["line 18", "physics.young"]),
+    "a power written ^": ('young = "E"', 'young = "E^2"', ["physics.young", r"\*\*"]),
+    "a constant that is not finite": ('young = "E"', 'young = "E*1e999"', ["physics.young", "large|finite"]),
+    "an expression that is too long": (
+        'young = "E"',
+        f'young = "{"E+" * 1500}E"',
+        ["physics.young", "2,?000"],
+    ),
+    "an unknown parameter": (
+        'young = "E"',
+        'young = "E*alpha"',
+        ["physics.young", "alpha", r"\[parameters\]"],
+    ),
+    "a parameter called x": ("E = 210e9", "E = 210e9\nx = 1", ["parameters.x", "rename"]),
+    "a parameter that is not finite": ("E = 210e9", "E = inf", ["parameters.E", "finite"]),
+    "cell and cells": ("cells = 16", "cells = 16\ncell = 0.1", ["cover", "exactly one", "cell and cells"]),
+    "neither cell nor cells": ("cells = 16", "angle = 1", ["cover", "exactly one", "none"]),
+    "a negative cell": ("cells = 16", "cell = -0.1", ["line 11", "cover.cell", "greater than 0"]),
+    "poisson out of range": ("poisson = 0.3", "poisson = 0.5", ["physics.poisson", "plane strain"]),
+    "poisson out of range somewhere": (
+        "poisson = 0.3",
+        'poisson = "0.3 + 0.2*x"',
+        ["physics", r"poisson|\bnu\b|ν"],
+    ),
+    "a negative modulus": ('young = "E"', "young = -1", ["line 18", "physics.young", "greater than 0"]),
+    "a modulus negative somewhere": ('young = "E"', 'young = "E*(1 - x)"', ["physics", "young"]),
+    "an unknown region": (
+        "[physics.in.inclusion]",
+        "[physics.in.inclusio]",
+        ["inclusio", 'mean "inclusion"'],
+    ),
+    "an on that selects nothing": ('on = "x == 2"', 'on = "x == 3"', ["boundary", "x == 3", "outline"]),
+    "a hole that does not exist": ('on = "x == 2"', 'on = "hole 7"', ["boundary", "hole 7", "hole 0"]),
+    "an on that is no condition": ('on = "x == 2"', 'on = "x + 2"', ["boundary", r"x \+ 2"]),
+    "a key of the other physics": (PULL, "flux = 1", ["boundary]] 1: flux", "poisson", "traction"]),
+    "two conditions in one entry": (PULL, f"{PULL}\npressure = 1", ["boundary]] 1", "exactly one"]),
+    "an entry without condition": (PULL, "", ["boundary]] 1", "exactly one"]),
+    "three components": (PULL, "traction = [1, 2, 3]", ["boundary]] 1: traction", "two components"]),
+    "a point load outside": ("[output]", "[[point_load]]\nat = [9, 9]\nforce = [1, 0]\n[output]", ["9"]),
+    "a malformed probe": ("[[1.8, 0.5]]", "[[1.8]]", ["output.probes.0", "point"]),
+    "an unknown field": ("[output]", '[output]\nfields = ["stres"]', ["output.fields.0", 'mean "stress"']),
+    "exact of the wrong size": ("[output]", '[exact]\nsolution = "x"\n[output]', ["exact.solution", "two"]),
+    "an unknown kind of data": (
+        "[output]",
+        '[[data]]\nkind = "speed"\nfile = "u.csv"\n[output]',
+        ["kind", "speed"],
+    ),
+    "an unknown method": (
+        "[output]",
+        '[solve]\nmethod = "magic"\n[output]',
+        ["solve.method", "magic", "direct"],
+    ),
+    "a tolerance of zero": ("[output]", "[solve]\ntolerance = 0\n[output]", ["solve.tolerance", "0"]),
+    "a grid of the wrong shape": (
+        'young = "E"',
+        'young = { grid = "k.npy", box = [0, 0, 2, 1] }',
+        ["line 18", "physics.young", "k.npy", "shape"],
+    ),
+    "enriched tips": ("cells = 16", 'cells = 16\ntips = "enriched"', ["line 12", "cover.tips", "not yet"]),
+    "a table that is reserved": ("[output]", "[time]\nend = 1\n[output]", [r"\[time\]", "not yet"]),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    import numpy as np
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "traces.geojson").write_text(LINE % ("0.2, 0.5", "0.8, 0.5"))
+    (tmp_path / "far.geojson").write_text(LINE % ("466010, 6692100", "466020, 6692110"))
+    (tmp_path / "nan.geojson").write_text(LINE % ("0.2, NaN", "0.8, 0.5"))
+    (tmp_path / "bad.geojson").write_text('{"type": "FeatureCollection", "features": [{')
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "cut.dxf").write_text("0\nSECTION\n2\nENTITIES\n0\nLINE\n8\nJ1\n10\n0.1\n20\n0.5\n11\n")
+    line = "0\nLINE\n8\nJ1\n10\n0.1\n20\n0.5\n11\n0.4\n21\n0.5\n"
+    (tmp_path / "joints.dxf").write_text(f"0\nSECTION\n2\nENTITIES\n{line}0\nENDSEC\n0\nEOF\n")
+    np.save(tmp_path / "k.npy", np.ones((2, 2, 2)))
+    return tmp_path
+
+
+def nmm(*arguments):
+    """The exit code of `nmm ARGUMENTS`."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    return ended.value.code
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_input_ends_with_code_2_its_place_and_its_remedy(folder, capsys, name):
+    old, new, words = MALFORMED[name]
+    assert old in PLATE
+    (folder / "plate.toml").write_text(PLATE.replace(old, new, 1))
+    code = nmm("solve", "plate.toml")
+    message = capsys.readouterr().err
+    assert code == 2, message
+    assert message.startswith("nmm: ") and "Traceback" not in message
+    for word in words:
+        assert re.search(word, message), f"{word!r} is not in\n{message}"
+    assert "->" in message or "expected" in message
+    assert not (folder / "results").exists()
+
+
+def test_a_bad_override_ends_with_code_2(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE)
+    for setting in ("cover.cell", "cover.cell=a b", "cover.cel=1", "boundary.9.pressure=1"):
+        assert nmm("solve", "plate.toml", "--set", setting) == 2
+        message = capsys.readouterr().err
+        assert f"--set {setting}".startswith("--set cover.cel") or f"--set {setting}" in message
+        assert "->" in message
+
+
+def test_a_missing_case_file_suggests_one_that_is_there(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE)
+    assert nmm("check", "plat.toml") == 2
+    assert 'did you mean "plate.toml"' in capsys.readouterr().err
+
+
+def test_a_traceback_is_shown_only_with_debug(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE.replace("cells", "cels"))
+    assert nmm("solve", "plate.toml", "--debug") == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_commands_that_nothing_provides_answer_not_yet(folder, capsys):
+    for command in ("invert", "compare", "study"):
+        assert nmm(command, "plate.toml", "--quick") == 2
+        assert "not yet" in capsys.readouterr().err
+
+
+def test_a_command_of_another_package_is_found_by_its_entry_point(folder, capsys, monkeypatch):
+    import typer
+
+    from nmm import cli
+    from nmm.errors import InputError
+
+    class Point:
+        name, value, dist = "compare", "package:compare", None
+
+        def load(self):
+            def compare(case: str, fail: bool = False):
+                """Compare."""
+                if fail:
+                    raise InputError("no such thing", where=case)
+                print(f"comparing {case}")
+
+            return compare
+
+    monkeypatch.setattr(cli, "entry_points", lambda group: [Point()] if group == "nmm.commands" else [])
+    monkeypatch.setattr(cli, "app", typer.Typer())
+    assert nmm("compare", "plate.toml") == 0
+    assert "comparing plate.toml" in capsys.readouterr().out
+    assert nmm("compare", "plate.toml", "--fail") == 2
+    assert "plate.toml: no such thing" in capsys.readouterr().err
+
+
+def test_new_writes_a_case_that_runs_and_never_overwrites(folder, capsys):
+    assert nmm("new", "first") == 0
+    assert nmm("solve", "first.toml", "--set", "cover.cells=16", "-q") == 0
+    before = (folder / "first.toml").read_text()
+    assert nmm("new", "first") == 2
+    assert "first.toml" in capsys.readouterr().err
+    assert (folder / "first.toml").read_text() == before
+
+
+def test_solve_writes_what_the_contract_promises(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE)
+    assert nmm("solve", "plate.toml") == 0
+    out = capsys.readouterr().out
+    assert "unknowns" in out and "results/plate" in out
+    results = folder / "results" / "plate"
+    for name in ("case.toml", "summary.json", "solution.npz", "solution.vtu", "report.html", "log.txt"):
+        assert (results / name).stat().st_size > 0
+    summary = json.loads((results / "summary.json").read_text())
+    assert summary["status"] == "converged" and summary["parts"] == 1
+    assert summary["seconds"]["total"] >= summary["seconds"]["cut"] > 0
+    assert (results / "case.toml").read_text() == PLATE
+    assert summary["probes"][0]["value"][0] > 0
+
+
+def test_solve_says_nothing_when_quiet(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE)
+    assert nmm("solve", "plate.toml", "-q", "-o", "out") == 0
+    caught = capsys.readouterr()
+    assert caught.out == caught.err == ""
+    assert (folder / "out" / "summary.json").exists() and not (folder / "results").exists()
+
+
+def test_results_are_written_even_if_the_solver_does_not_converge(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE)
+    code = nmm("solve", "plate.toml", "--set", 'solve.method="cg"', "--set", "solve.max_iterations=2")
+    assert code == 1
+    assert json.loads((folder / "results/plate/summary.json").read_text())["status"] == "not converged"
+    assert "not converged" in capsys.readouterr().out
+
+
+def test_a_run_that_fails_leaves_a_summary_that_says_so(folder, capsys, monkeypatch):
+    import nmm.run
+
+    (folder / "plate.toml").write_text(PLATE)
+
+    def broken(case, stages):
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(nmm.run, "solve_case", broken)
+    with pytest.raises(SystemExit) as ended:
+        main(["solve", "plate.toml"])
+    assert ended.value.code == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert json.loads((folder / "results/plate/summary.json").read_text())["status"] == "failed"
+
+
+def test_interrupting_ends_with_130_and_writes_nothing(folder, capsys, monkeypatch):
+    import nmm.run
+
+    (folder / "plate.toml").write_text(PLATE)
+
+    def interrupted(case, stages):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nmm.run, "solve_case", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["solve", "plate.toml"])
+    assert ended.value.code == 130
+    assert not (folder / "results").exists()
+
+
+def test_check_reports_the_cut_and_draws_the_covers(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE.replace(CRACKS, 'cracks = "traces.geojson"'))
+    assert nmm("check", "plate.toml", "-v") == 0
+    out = capsys.readouterr().out
+    for word in (
+        "elements",
+        "physical patches",
+        "split weights",
+        "smallest piece",
+        "connected parts",
+        "memory",
+    ):
+        assert word in out
+    assert (folder / "results/plate/cover.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_report_is_written_again_from_the_results(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE)
+    assert nmm("solve", "plate.toml", "-q") == 0
+    page = folder / "results/plate/report.html"
+    page.unlink()
+    assert nmm("report", "results/plate") == 0
+    assert page.stat().st_size > 1000
+    assert nmm("report", "results") == 2
+    assert "summary.json" in capsys.readouterr().err
+
+
+def test_version_and_help_do_not_wait_for_jax(folder):
+    code = (
+        "import sys; from nmm.cli import main\n"
+        "try: main(['--version'])\n"
+        "except SystemExit as end: sys.exit(end.code or 'jax' in sys.modules or 'matplotlib' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("nmm ")
+
+
+def test_a_run_killed_half_way_leaves_the_earlier_results_as_they_were(folder):
+    (folder / "plate.toml").write_text(PLATE)
+    assert nmm("solve", "plate.toml", "-q") == 0
+    results = folder / "results" / "plate"
+    before = {path.name: path.read_bytes() for path in results.iterdir()}
+    # Killed while it draws: everything slow is behind it and some files are complete.
+    script = (
+        "import os, sys, time\n"
+        "import nmm.results.save as save\n"
+        "original = save.write_vtu\n"
+        "def slow(*a, **k):\n"
+        "    original(*a, **k); print('writing', flush=True); time.sleep(60)\n"
+        "save.write_vtu = slow\n"
+        "from nmm.cli import main; main(['solve', 'plate.toml', '-q', '--set', 'cover.cells=8'])\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=folder, stdout=subprocess.PIPE, env=ENVIRONMENT
+    )
+    assert run.stdout is not None and run.stdout.readline() == b"writing\n"
+    time.sleep(0.05)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    after = {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()}
+    assert after == before
+    assert nmm("solve", "plate.toml", "-q") == 0
+    assert not [path for path in results.iterdir() if path.name.startswith(".")]

@@ -53,7 +53,7 @@ def outcrop(
             {
                 "cells": cells,
                 **cut(run),
-                "unknowns": int(run.solution.stats["dofs"]),
+                "unknowns": int(run.solution.stats.dofs),
                 "modulus": stiffness / intact,
                 "permeability": conductivity / intact_conductivity,
                 "held": len(run.solution.held),

@@ -64,7 +64,7 @@ class Demo:
         for name, run in (("pulled", self.pull), ("drained", self.drain)):
             stats = run.solution.stats
             text = "converged" if run.converged else "not converged"
-            table.add_row(f"{name}: {stats['dofs']:,} unknowns", text, f"{stats['residual']:.1e}", "")
+            table.add_row(f"{name}: {stats.dofs:,} unknowns", text, f"{stats.residual:.1e}", "")
         inside = cut["crack_length_cut"] / report.length_inside
         table.add_row(
             f"parts {cut['parts']:,}, elements {cut['elements']:,}", f"{inside:.1%} of traces cut", "", ""
@@ -97,7 +97,7 @@ def _solve(case: Case, directory: Path, stages: Stages) -> Run:
 
 def effective_stiffness(run: Run) -> tuple[float, float]:
     """Mean horizontal stress by imposed strain: of the outcrop, and of intact rock in plane strain."""
-    parameters, nu = run.case.parameters, float(run.case.spec.physics.poisson)
+    parameters, nu = run.case.parameters, run.case.parameters["nu"]
     mean = np.asarray(run.solution.mean_stress())[0, 0] / parameters["strain"]
     return float(mean), parameters["E"] * (1 - nu) / ((1 + nu) * (1 - 2 * nu))
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Timer
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 PATIENCE = 2.0
 """Seconds that pass in silence."""
@@ -29,6 +29,7 @@ class Stages:
         self.warnings: list[str] = []
         self.began = time.perf_counter()
         self._progress: Progress | None = None
+        self._task, self._label = TaskID(0), ""
 
     @property
     def total(self) -> float:
@@ -50,6 +51,11 @@ class Stages:
             self.seconds[name] = self.seconds.get(name, 0.0) + spent
             self.note(f"{label}: {spent:.2f} s")
 
+    def residual(self, stage: str, residual: float) -> None:
+        """Show how far a solver has come; called now and then."""
+        if self._progress is not None:
+            self._progress.update(self._task, description=f"{self._label}, residual {residual:.1e}")
+
     def note(self, line: str) -> None:
         """A line for the log; shown with -v."""
         self.log.append(f"[{self.total:8.2f} s] {line}")
@@ -67,15 +73,10 @@ class Stages:
         if not self.console.is_terminal:
             self.console.print(f"{label} ...", highlight=False, markup=False)
             return
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=self.console,
-            transient=True,
-        )
-        self._progress.add_task(label, total=None)
-        self._progress.start()
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._progress = progress = Progress(*columns, console=self.console, transient=True)
+        self._task, self._label = progress.add_task(label, total=None), label
+        progress.start()
 
     def _hide(self) -> None:
         if self._progress is not None:

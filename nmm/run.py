@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import nmm
 from nmm.case import Case
+from nmm.forward import forward
+from nmm.manifold.manifold import Manifold
 from nmm.progress import Stages
 from nmm.results.save import save_case, save_failure
+from nmm.results.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -16,9 +18,9 @@ class Run:
     """A case that has been solved, and how long each stage took (seconds)."""
 
     case: Case
-    solution: nmm.Solution
+    solution: Solution
     errors: dict[str, float] | None
-    seconds: dict[str, float]
+    seconds: dict[str, float | None]
 
     @property
     def converged(self) -> bool:
@@ -51,17 +53,19 @@ def solve_case(case: Case, stages: Stages) -> Run:
     manifold = _cut(case, stages)
     with stages("set up", "setting up the problem"):
         problem = case.problem(manifold)
-        forward = nmm.forward(problem, case.solver(), throw=False)
-    with stages("solve", f"solving for {manifold.stats['patches'] * case.components:,} unknowns"):
-        solution = forward(case.values(problem))
+        solve = forward(problem, case.solver(), throw=False, progress=stages.residual)
+    with (
+        stages("solve", f"solving for {manifold.stats['patches'] * case.components:,} unknowns"),
+        case.placed(case.boundary()),
+    ):
+        solution = solve(case.values(problem))
     errors = None
     if case.exact is not None:
         with stages("errors", "comparing with the exact solution"), case.places.put("exact", "solution"):
             errors = solution.errors(case.exact)
     _warn(solution, stages)
-    inner = solution.stats["seconds"]
-    seconds = {name: stages.seconds.get(name) for name in ("read", "cut")}
-    return Run(case, solution, errors, {**seconds, **{k: inner.get(k) for k in ("compile", "solve")}})
+    seconds = {name: stages.seconds.get(name) for name in ("read", "cut", "set up")}
+    return Run(case, solution, errors, {**seconds, **solution.stats.seconds})
 
 
 def save_failed(case: Case, error: Exception, directory: Path, stages: Stages) -> None:
@@ -77,7 +81,7 @@ def save_failed(case: Case, error: Exception, directory: Path, stages: Stages) -
     )
 
 
-def check_case(case: Case, stages: Stages) -> nmm.Manifold:
+def check_case(case: Case, stages: Stages) -> Manifold:
     """Cut, and set up the problem so that every entry has been looked at."""
     manifold = _cut(case, stages)
     with stages("set up", "setting up the problem"):
@@ -85,7 +89,7 @@ def check_case(case: Case, stages: Stages) -> nmm.Manifold:
     return manifold
 
 
-def _cut(case: Case, stages: Stages) -> nmm.Manifold:
+def _cut(case: Case, stages: Stages) -> Manifold:
     with stages("cut", "cutting"):
         manifold = case.cut()
     for item in manifold.geometry.report.items:
@@ -95,7 +99,7 @@ def _cut(case: Case, stages: Stages) -> nmm.Manifold:
     return manifold
 
 
-def _warn(solution: nmm.Solution, stages: Stages) -> None:
+def _warn(solution: Solution, stages: Stages) -> None:
     if not solution.result.converged:
         stages.warn(solution.result.message)
     for part in solution.held:

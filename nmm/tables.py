@@ -18,13 +18,13 @@ def solution_table(run: Any, directory: Path) -> Table:
     stats, cut = solution.stats, solution.manifold.stats
     rows = [
         ("result", "converged" if run.converged else f"not converged: {solution.result.message}"),
-        ("unknowns", f"{stats['dofs']:,} on {cut['patches']:,} patches"),
+        ("unknowns", f"{stats.dofs:,} on {cut['patches']:,} patches"),
         ("elements", f"{cut['elements']:,}, {cut['elements'] - cut['whole']:,} of them cut"),
         (
             "parts",
             f"{cut['parts']:,}" + (f", {len(solution.held)} held by no boundary" if solution.held else ""),
         ),
-        ("iterations", f"{stats['iterations']}, relative residual {stats['residual']:.1e}"),
+        ("iterations", f"{stats.iterations}, relative residual {stats.residual:.1e}"),
         (
             "seconds",
             ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items() if value is not None),

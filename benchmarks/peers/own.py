@@ -24,11 +24,11 @@ class Nmm:
         solution = nmm.forward(posed, case.solver())(case.values(posed))
         elastic = case.components == 2
         return Answer(
-            unknowns=int(solution.stats["dofs"]),
+            unknowns=int(solution.stats.dofs),
             at=solution.at,
             stress=solution.stress if elastic else None,
             errors=solution.errors(case.exact) if case.exact else {},
-            seconds=solution.stats.get("seconds", {}),
+            seconds=solution.stats.seconds,
             facts={"imbalance": float(solution.balance["residual"])},
         )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,14 +15,23 @@ from typing import Any
 
 import numpy as np
 
-import nmm
 from nmm.case.domain_tables import Crack, Region, Shape
 from nmm.case.physics_tables import ELASTIC, FLOW, Boundary, GridFile, Material
 from nmm.case.positions import Path, line_of
 from nmm.case.schema import OutputTable, Spec
 from nmm.case.values import suggestion
+from nmm.cover.lattice import Lattice, lattice
+from nmm.domain import Domain, disk, polygon, read_cracks, read_domain, read_regions, rectangle
 from nmm.errors import CaseError, InputError
+from nmm.manifold.cut import cut
+from nmm.manifold.manifold import Manifold
 from nmm.memory import check_memory
+from nmm.physics import boundary as terms
+from nmm.physics.models import elasticity, poisson
+from nmm.physics.problem import Problem
+from nmm.physics.problem import problem as build_problem
+from nmm.physics.values import GridValue
+from nmm.solve import solver
 
 _COMBINE = {"union": operator.or_, "difference": operator.sub, "intersection": operator.and_}
 _ARRAYS = (("boundary",), ("point_load",), ("data",), ("domain", "region"))
@@ -68,9 +78,13 @@ class Places:
         except InputError as error:
             if error.where is not None and error.where.startswith((self.file, "--set ")):
                 raise
-            named = [name for name in entries or () if (error.where or "").startswith(name)]
-            place = (entries or {})[max(named, key=len)] if named else path
-            raise error.at(self.at(place)) from None
+            said = error.where or ""
+            if said.startswith("physics"):
+                place, _, rest = said.partition(": ")
+                error.where = rest or None
+                raise error.at(self.at(tuple(place.split(".")))) from None
+            named = [name for name in entries or () if said.startswith(name)]
+            raise error.at(self.at((entries or {})[max(named, key=len)] if named else path)) from None
 
 
 class Case:
@@ -100,8 +114,12 @@ class Case:
         return dict(self.spec.parameters)
 
     @property
-    def exact(self) -> tuple[str, ...] | None:
-        return self.spec.exact.solution if self.spec.exact else None
+    def exact(self) -> str | tuple[str, ...] | None:
+        """One expression, or one per component, with the values of the parameters in it."""
+        if self.spec.exact is None:
+            return None
+        solution = tuple(_with_values(text, self.parameters) for text in self.spec.exact.solution)
+        return solution if self.components > 1 else solution[0]
 
     @property
     def output(self) -> OutputTable:
@@ -128,12 +146,12 @@ class Case:
             raise CaseError(f'there is no file "{name}"', where=self.places.at(path), hint=hint)
         return found
 
-    def domain(self) -> nmm.Domain:
+    def domain(self) -> Domain:
         """Outline, holes, cracks and regions; read once."""
         return self._domain
 
     @cached_property
-    def _domain(self) -> nmm.Domain:
+    def _domain(self) -> Domain:
         table, put = self.spec.domain, self.places.put
         domain = self._shape(table.outline, "domain", "outline")
         with put("domain", "snap"):
@@ -151,7 +169,7 @@ class Case:
                     domain = domain.with_region(name, shape)
         return domain
 
-    def _shape(self, shape: Shape, *path: str | int) -> nmm.Domain:
+    def _shape(self, shape: Shape, *path: str | int) -> Domain:
         kind = shape.kind
         if kind in ("union", "difference", "intersection"):
             parts = [self._shape(part, *path, kind, i) for i, part in enumerate(getattr(shape, kind))]
@@ -168,32 +186,32 @@ class Case:
             return found
         if kind == "file":
             with self.places.put(*path):
-                return nmm.read_domain(self.file(str(shape.file), *path), layer=shape.layer)
+                return read_domain(self.file(str(shape.file), *path), layer=shape.layer)
         with self.places.put(*path, kind):
             if shape.rectangle is not None:
-                return nmm.rectangle(*shape.rectangle)
+                return rectangle(*shape.rectangle)
             if shape.circle is not None:
-                return nmm.disk(shape.circle[:2], shape.circle[2], name=shape.name)
-            return nmm.polygon(shape.polygon)
+                return disk(shape.circle[:2], shape.circle[2], name=shape.name)
+            return polygon(shape.polygon)
 
-    def _with_crack(self, domain: nmm.Domain, crack: Crack, i: int) -> nmm.Domain:
+    def _with_crack(self, domain: Domain, crack: Crack, i: int) -> Domain:
         if crack.points is not None:
             return domain.with_cracks([np.asarray(crack.points)], names=[crack.name], inline=True)
-        traces = nmm.read_cracks(self.file(str(crack.file), "domain", "cracks", i), layer=crack.layer)
+        traces = read_cracks(self.file(str(crack.file), "domain", "cracks", i), layer=crack.layer)
         return domain.with_cracks(traces, inline=False)
 
-    def _regions(self, region: Region, i: int) -> list[tuple[str, nmm.Domain]]:
+    def _regions(self, region: Region, i: int) -> list[tuple[str, Domain]]:
         if region.shape is not None:
             return [(str(region.name), self._shape(region.shape, "domain", "region", i, "shape"))]
         path = self.file(str(region.file), "domain", "region", i, "file")
         with self.places.put("domain", "region", i):
-            found = nmm.read_regions(path, name_field=region.name_field, layer=region.layer)
+            found = read_regions(path, name_field=region.name_field, layer=region.layer)
         return [(region.name or name, shape) for name, shape in found]
 
-    def lattice(self) -> nmm.Lattice:
+    def lattice(self) -> Lattice:
         table = self.spec.cover
         with self.places.put("cover"):
-            return nmm.lattice(**table.model_dump())
+            return lattice(**table.model_dump())
 
     def model(self) -> Any:
         """The physics with its overrides per region."""
@@ -201,7 +219,7 @@ class Case:
         keys = ELASTIC if table.model == "elasticity" else FLOW
         values = self._values(table, keys, "physics")
         with put("physics"):
-            model = nmm.elasticity(**values) if table.model == "elasticity" else nmm.poisson(**values)
+            model = elasticity(**values) if table.model == "elasticity" else poisson(**values)
         known = list(dict.fromkeys(name for name, _ in self.domain().regions))
         for name, material in table.within.items():
             with put("physics", "in", name):
@@ -217,7 +235,7 @@ class Case:
             for key, value in given.items()
         }
 
-    def _grid(self, grid: GridFile, *path: str | int) -> nmm.GridValue:
+    def _grid(self, grid: GridFile, *path: str | int) -> GridValue:
         found, where = self.file(grid.grid, *path), self.places.at(path)
         try:
             with warnings.catch_warnings():
@@ -245,34 +263,30 @@ class Case:
                 hint="every value has to be a finite number",
             )
         with self.places.put(*path):
-            return nmm.GridValue(values, grid.box, grid.interpolation)
+            return GridValue(values, grid.box, grid.interpolation)
 
     def boundary(self) -> list[Any]:
         """The boundary terms in the file's order, then the point loads."""
-        terms = []
+        found = []
         for i, entry in enumerate(self.spec.boundary):
             with self.places.put("boundary", i):
-                terms.append(_term(entry))
+                found.append(_term(entry))
         for i, load in enumerate(self.spec.point_load):
             with self.places.put("point_load", i):
-                terms.append(nmm.point_load(load.at, load.force, name=load.name))
-        return terms
+                found.append(terms.point_load(load.at, load.force, name=load.name))
+        return found
 
     def solver(self) -> Any:
-        """The solver that [solve] asks for; None leaves the choice to the forward map."""
+        """The solver that [solve] asks for."""
         table = self.spec.solve
-        if table.method == "direct":
-            return nmm.Direct()
-        if table.method == "auto" and table.max_iterations is None and table.tolerance == 1e-8:
-            return None
-        return nmm.ConjugateGradient(tolerance=table.tolerance, max_iterations=table.max_iterations)
+        return solver(table.method, table.tolerance, table.max_iterations)
 
-    def cut(self) -> nmm.Manifold:
+    def cut(self) -> Manifold:
         """The domain cut by the lattice; raises `CapacityError` before a lattice that cannot fit is tried."""
-        with self.places.put("cover"):
+        with self.places.put("cover", "cell" if self.spec.cover.cell is not None else "cells"):
             check_memory(*self._size(), self.components, self.spec.cover.shape)
         with self.places.put():
-            return nmm.cut(self.domain(), self.lattice(), dtype=self.spec.solve.precision)
+            return cut(self.domain(), self.lattice(), dtype=self.spec.solve.precision)
 
     def _size(self) -> tuple[int, float]:
         """Number of lattice squares over the bounding box, and their side."""
@@ -285,29 +299,39 @@ class Case:
         along = abs(width * math.sin(angle)) + abs(height * math.cos(angle))
         return math.ceil(across / cell) * math.ceil(along / cell), cell
 
-    def problem(self, manifold: nmm.Manifold | None = None) -> nmm.Problem:
+    def problem(self, manifold: Manifold | None = None) -> Problem:
         """The problem on `manifold`, or on a manifold cut for it."""
         manifold = self.cut() if manifold is None else manifold
-        terms, count = self.boundary(), len(self.spec.boundary)
-        paths = [
-            *(("boundary", i) for i in range(count)),
-            *(("point_load", i) for i in range(len(terms) - count)),
-        ]
-        with self.places.put(entries={term.name: path for term, path in zip(terms, paths, strict=True)}):
-            return nmm.problem(manifold, self.model(), terms, dirichlet=self.spec.solve.dirichlet)
+        entries = self.boundary()
+        with self.placed(entries):
+            return build_problem(manifold, self.model(), entries, dirichlet=self.spec.solve.dirichlet)
 
-    def values(self, problem: nmm.Problem) -> dict[str, float]:
+    @contextmanager
+    def placed(self, built: Sequence[Any]) -> Iterator[None]:
+        """Give errors that speak of the physics or of one of `built` (`boundary()`) its place in the file."""
+        count = len(self.spec.boundary)
+        paths = [("boundary", i) if i < count else ("point_load", i - count) for i in range(len(built))]
+        with self.places.put(entries={term.name: path for term, path in zip(built, paths, strict=True)}):
+            yield
+
+    def values(self, problem: Problem) -> dict[str, float]:
         """The parameters that the problem uses."""
         return {name: value for name, value in self.parameters.items() if name in problem.parameters}
+
+
+def _with_values(text: str, parameters: Mapping[str, float]) -> str:
+    for name, value in parameters.items():
+        text = re.sub(rf"\b{name}\b", f"({value!r})", text)
+    return text
 
 
 def _term(entry: Boundary) -> Any:
     name = entry.name
     if entry.displacement is not None:
-        return nmm.fixed(entry.on, displacement=entry.displacement, name=name)
+        return terms.fixed(entry.on, displacement=entry.displacement, name=name)
     if entry.normal is not None:
-        return nmm.fixed(entry.on, normal=entry.normal, name=name)
+        return terms.fixed(entry.on, normal=entry.normal, name=name)
     if entry.robin is not None:
-        return nmm.robin(entry.on, entry.robin.h, entry.robin.value, name=name)
+        return terms.robin(entry.on, entry.robin.h, entry.robin.value, name=name)
     kind = entry.condition
-    return getattr(nmm, kind)(entry.on, getattr(entry, kind), name=name)
+    return getattr(terms, kind)(entry.on, getattr(entry, kind), name=name)

@@ -106,12 +106,6 @@ class Region(Table):
             for key in ("name_field", "layer"):
                 if getattr(self, key) is not None:
                     raise wrong(f"{key} belongs to a file, not to a shape", f"remove {key}", key)
-        elif self.name is None and self.name_field is None and self.layer is None:
-            raise wrong(
-                "nothing says how the regions of the file are called",
-                'add name = "..." for all of them or name_field = "the property that holds the name"',
-                "file",
-            )
         return self
 
 

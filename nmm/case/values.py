@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
+from pydantic import BaseModel, ConfigDict, PlainValidator, model_validator
 
 from nmm.errors import CaseError, InputError, NotYet
 from nmm.expressions import parse
@@ -171,10 +171,6 @@ def polyline(value: Any) -> tuple[tuple[float, float], ...]:
     return found
 
 
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def exactly_one(table: Table, keys: tuple[str, ...], what: str) -> str:
     """The one of `keys` that is set; none or several is an error."""
     present = [key for key in keys if getattr(table, key) is not None]
@@ -220,17 +216,18 @@ Name = Annotated[str, PlainValidator(name)]
 Scalar = Annotated[float | str, PlainValidator(scalar)]
 Point = Annotated[tuple[float, float], PlainValidator(point)]
 Polyline = Annotated[tuple[tuple[float, float], ...], PlainValidator(polyline)]
-Box = Annotated[tuple[float, ...], PlainValidator(_each(number, 4, "[xmin, ymin, xmax, ymax]"))]
+Box = Annotated[
+    tuple[float, float, float, float], PlainValidator(_each(number, 4, "[xmin, ymin, xmax, ymax]"))
+]
 Circle = Annotated[tuple[float, ...], PlainValidator(_each(number, 3, "[cx, cy, radius]"))]
 Pair = Annotated[tuple[float | str, ...], PlainValidator(_each(scalar, 2, "two components [x, y]"))]
 Triple = Annotated[tuple[float | str, ...], PlainValidator(_each(scalar, 3, "[xx, yy, xy]"))]
 Components = Annotated[
     tuple[float | str, ...], PlainValidator(_each(component, 2, 'two components [x, y], each may be "free"'))
 ]
+_layers = _each(text, None, "a layer's name or a list of names")
 Layers = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_one_or_many),
-    PlainValidator(_each(text, None, "a layer's name or a list of names")),
+    tuple[str, ...], PlainValidator(lambda value: _layers([value] if isinstance(value, str) else value))
 ]
 Texts = Annotated[tuple[str, ...], PlainValidator(_each(text, None, "a list of texts"))]
 Points = Annotated[

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from nmm.domain.shapes import Join, Leaf, Minus, Ring, Shape, leaf_polygon, ring
 from nmm.errors import GeometryError
@@ -37,7 +37,7 @@ class Curve:
         bulges = self.bulges if self.closed else np.append(self.bulges[:-1], 0.0)
         arcs = Ring(self.points, bulges)
         # The cell of Ring.flatten that gives a chord of 1/256 of the circle: sin(a/4)^2 for a/4 = pi/512.
-        _, radius, _, _ = arcs._arcs(np.flatnonzero(bulges), self.points)
+        _, radius, _, _ = arcs.arcs(np.flatnonzero(bulges), self.points)
         cell = np.sin(np.pi / 512) / np.sqrt(0.25e-3) * radius.min()
         points = arcs.flatten(float(cell), origin) + origin
         return np.concatenate([points, points[:1]]) if self.closed else points
@@ -51,9 +51,8 @@ class Curve:
 def rings(curves: list[Curve], where: str) -> list[Ring]:
     """Closed rings: the closed curves, and the open ones linked where their ends meet."""
     closed = [ring(curve.points, curve.bulges, curve.where) for curve in curves if curve.closed]
-    return closed + [
-        ring(*_joined(loop), where) for loop in loops([c for c in curves if not c.closed], where)
-    ]
+    linked = loops([curve for curve in curves if not curve.closed], where)
+    return closed + [ring(*_joined(loop), where) for loop in linked]
 
 
 def loops(curves: list[Curve], where: str) -> list[list[Curve]]:
@@ -65,7 +64,7 @@ def loops(curves: list[Curve], where: str) -> list[list[Curve]]:
         return []
     ends = np.concatenate([curve.points[[0, -1]] for curve in curves])
     size = float(np.hypot(*np.ptp(ends, axis=0)))
-    near = cKDTree(ends).query_pairs(SAME * size, output_type="ndarray")
+    near = KDTree(ends).query_pairs(SAME * size, output_type="ndarray")
     links = coo_array((np.ones(len(near)), near.T), shape=(len(ends), len(ends)))
     count, node = connected_components(links, directed=False)
     degree = np.bincount(node, minlength=count)

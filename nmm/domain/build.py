@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 
 from nmm.domain import shapes
-from nmm.domain.cleanup import box_text, clean, keys, node
+from nmm.domain.cleanup import clean, keys, node
 from nmm.domain.geometry import CleanupReport, Entity, Geometry
 from nmm.domain.noding import first_equal, split_segments
 from nmm.errors import GeometryError
@@ -39,14 +39,15 @@ def discretise(domain, cell: float) -> Geometry:
     shift = local_origin(bounds)
     diagonal = float(np.hypot(bounds[2] - bounds[0], bounds[3] - bounds[1]))
     exact = max(EXACT * diagonal, ULPS * float(np.abs(bounds).max()))
-    area, sources = shapes.evaluate(domain.shape, cell, shift)
+    holes = domain.holes
+    numbers = {id(hole): number for number, hole in enumerate(holes)}
+    area, sources = shapes.evaluate(domain.shape, cell, shift, numbers)
     if not area.area > 0:
         raise GeometryError(
             "nothing is left of the domain", where="domain", hint="the holes cover the whole outline"
         )
     points, boundary, ring = _boundary(area)
-    holes = domain.holes
-    label = _labels(points[boundary].mean(axis=1), sources, holes, diagonal)
+    label = _labels(points[boundary].mean(axis=1), sources, numbers, diagonal)
     entities = [Entity("outline", 0, domain.name)]
     entities += [Entity("hole", number, hole.name) for number, hole in enumerate(holes)]
 
@@ -125,7 +126,7 @@ def _boundary(area):
     """Points (n, 2), directed boundary segments (m, 2) in the order of their rings, and for each the
     (part, ring) it belongs to."""
     # The union of one polygon with nothing nodes its rings with one another.
-    area = shapely.orient_polygons(shapely.union_all([area]))
+    area = shapely.orient_polygons(shapes.areas_only(shapely.union_all([area])))
     coordinates, segments, owner = [], [], []
     start = 0
     for part, polygon in enumerate(shapely.get_parts(area)):
@@ -142,7 +143,7 @@ def _boundary(area):
     return points[first], index[segments], np.concatenate(owner)
 
 
-def _polygon(points, boundary, ring) -> shapely.Geometry:
+def _polygon(points, boundary, ring) -> shapes.Area:
     key = ring[:, 0] * (ring[:, 1].max() + 1) + ring[:, 1]
     starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
     lines = np.split(points[boundary[:, 0]], starts[1:])
@@ -153,20 +154,20 @@ def _polygon(points, boundary, ring) -> shapely.Geometry:
     return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
 
 
-def _labels(middle, sources, holes, diagonal) -> np.ndarray:
+def _labels(middle, sources, numbers, diagonal) -> np.ndarray:
     """Index of the entity of each boundary segment: 0 the outline, 1 + k hole k."""
-    number = {id(hole): 1 + k for k, hole in enumerate(holes)}
     if len(sources) == 1:
-        return np.full(len(middle), number.get(id(sources[0][0]), 0))
+        return np.zeros(len(middle), dtype=int)
     segments = np.concatenate([np.stack([v, np.roll(v, -1, axis=0)], axis=1) for _, v in sources])
-    label = np.concatenate([np.full(len(v), number.get(id(hole), 0)) for hole, v in sources])
-    tree = shapely.STRtree(shapely.linestrings(segments))
-    centers = shapely.points(middle)
+    label = np.concatenate([np.full(len(v), numbers.get(id(hole), -1) + 1) for hole, v in sources])
+    lines = np.asarray(shapely.linestrings(segments))
+    tree = shapely.STRtree(lines)
+    centers = np.asarray(shapely.points(middle))
     edge, near = tree.query(centers, predicate="dwithin", distance=1e-9 * diagonal)
-    distance = shapely.distance(centers[edge], tree.geometries[near])
+    distance = shapely.distance(centers[edge], lines[near])
     distance[distance <= 1e-12 * diagonal] = 0
     # Among rings that are equally near a hole comes before the outline, the lower number first.
-    rank = np.where(label[near] == 0, len(holes) + 1, label[near])
+    rank = np.where(label[near] == 0, len(numbers) + 1, label[near])
     order = np.lexsort((rank, distance, edge))
     edge, near = edge[order], near[order]
     found, first = np.unique(edge, return_index=True)
@@ -186,8 +187,8 @@ def _regions(domain, cell, shift, area):
             raise GeometryError("is empty", where=f"region {name}")
         if not shapes.areas_only(shapely.intersection(polygon, area)).area > 0:
             raise GeometryError(
-                f"lies wholly outside the domain: it is {box_text(region.bounds)}, "
-                f"the domain is {box_text(domain.bounds)}",
+                f"lies wholly outside the domain: it is {shapes.box_text(region.bounds)}, "
+                f"the domain is {shapes.box_text(domain.bounds)}",
                 where=f"region {name}",
                 hint="move it inside or remove it",
             )

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from nmm.domain.geometry import CleanupReport, Item
 from nmm.domain.noding import Noder, split_segments
+from nmm.domain.shapes import box_text
 from nmm.errors import GeometryError
 
 
@@ -58,39 +59,23 @@ def keys(segments: np.ndarray, n: int) -> np.ndarray:
 def clean(cracks, points, fixed, n_boundary: int, polygon, snap: float, exact: float, shift, bounds):
     """Clean up `cracks` in a domain: (Pieces, mask of the pieces that stay, CleanupReport).
 
-    Raises GeometryError for an inline crack wholly outside and for a file with nothing inside.
+    `points`, `fixed`, `n_boundary`, `polygon` as for `node`, in coordinates less `shift`; `snap` and
+    `exact` are lengths. Raises GeometryError for an inline crack wholly outside and for a file with
+    nothing inside.
     """
-    log = _Log(shift)
-    paths = []
-    for number, crack in enumerate(cracks):
-        path = crack.points - shift
-        new = np.ones(len(path), dtype=bool)
-        new[1:] = np.any(path[1:] != path[:-1], axis=1)
-        for at in np.flatnonzero(~new):
-            log.add("repeated vertex", number, path[at], text=f"vertex {at} repeats the one before it")
-        paths.append(path[new])
-    long = [path for path in paths if len(path) > 1]
-    lines = shapely.linestrings(
-        np.concatenate([np.empty((0, 2)), *long]),
-        indices=np.repeat(np.arange(len(long)), [len(p) for p in long]),
-    )
-    total, within = np.zeros(len(cracks)), np.zeros(len(cracks))
-    real = np.array([len(path) > 1 for path in paths], dtype=bool)
-    total[real] = shapely.length(lines)
-    shapely.prepare(polygon)
-    covered = shapely.covers(polygon, lines)
-    inner = shapely.length(lines)
-    inner[~covered] = shapely.length(shapely.intersection(lines[~covered], polygon))
-    within[real] = inner
-
+    log = Log(shift)
+    paths = [_distinct(crack.points - shift, number, log) for number, crack in enumerate(cracks)]
+    total, within = _lengths(paths, polygon)
     raw, _ = node(points, fixed, n_boundary, paths, polygon, 0.0, exact)
     pieces, noder = node(points, fixed, n_boundary, paths, polygon, snap, exact)
     log.events(noder.events)
     length = np.hypot(*(pieces.points[pieces.segments[:, 1]] - pieces.points[pieces.segments[:, 0]]).T)
     on_boundary = np.unique(pieces.fixed[pieces.source < n_boundary])
     keep = pieces.inside & ~_short(pieces, length, on_boundary, snap, log)
-    _clipped(cracks, paths, pieces, keep, length, total, within, log, max(snap, exact), bounds, noder.events)
 
+    changed = [event.path for event in noder.events if event.kind in ("overlap", "short")]
+    lost = _clipped(pieces, length, paths, total, changed, max(snap, exact), log)
+    _refuse_lost(cracks, lost, bounds)
     moved = noder.moved[np.unique(pieces.segments[keep])]
     report = CleanupReport(
         counts=dict(sorted(log.counts.items())),
@@ -106,6 +91,31 @@ def clean(cracks, points, fixed, n_boundary: int, polygon, snap: float, exact: f
     return pieces, keep, report
 
 
+def _distinct(path: np.ndarray, number: int, log: Log) -> np.ndarray:
+    """The path without vertices that repeat the one before."""
+    new = np.ones(len(path), dtype=bool)
+    new[1:] = np.any(path[1:] != path[:-1], axis=1)
+    for at in np.flatnonzero(~new):
+        log.add("repeated vertex", number, path[at], f"vertex {at} repeats the one before it")
+    return path[new]
+
+
+def _lengths(paths, polygon) -> tuple[np.ndarray, np.ndarray]:
+    """Length of each path, and of its part in the polygon."""
+    total, within = np.zeros(len(paths)), np.zeros(len(paths))
+    real = np.flatnonzero([len(path) > 1 for path in paths])
+    if not real.size:
+        return total, within
+    counts = [len(paths[number]) for number in real]
+    indices = np.repeat(np.arange(len(real)), counts)
+    lines = np.asarray(shapely.linestrings(np.concatenate([paths[n] for n in real]), indices=indices))
+    total[real] = within[real] = shapely.length(lines)
+    shapely.prepare(polygon)
+    leaves = ~shapely.covers(polygon, lines)
+    within[real[leaves]] = shapely.length(shapely.intersection(lines[leaves], polygon))
+    return total, within
+
+
 def junctions(segments: np.ndarray, on_boundary: np.ndarray) -> dict[str, int]:
     """Number of vertices off the boundary where 1 (I), 3 (Y) and 4 or more (X) segments meet."""
     vertex, degree = np.unique(segments, return_counts=True)
@@ -113,7 +123,7 @@ def junctions(segments: np.ndarray, on_boundary: np.ndarray) -> dict[str, int]:
     return {"I": int((degree == 1).sum()), "Y": int((degree == 3).sum()), "X": int((degree >= 4).sum())}
 
 
-def _short(pieces: Pieces, length, on_boundary, snap: float, log: _Log) -> np.ndarray:
+def _short(pieces: Pieces, length, on_boundary, snap: float, log: Log) -> np.ndarray:
     """Segments of branches with a free end that are shorter than snap."""
     n = len(pieces.points)
     gone = np.zeros(len(pieces.segments), dtype=bool)
@@ -139,77 +149,57 @@ def _short(pieces: Pieces, length, on_boundary, snap: float, log: _Log) -> np.nd
             return gone
         for number in np.flatnonzero(drop):
             first = alive[np.flatnonzero(branch == number)[0]]
-            log.add(
-                "short piece",
-                int(pieces.paths[first]),
-                pieces.points[pieces.segments[first, 0]],
-                length=float(size[number]),
-                text=f"a piece of length {size[number]:.3g}, shorter than snap, is dropped",
-            )
+            where = pieces.points[pieces.segments[first, 0]]
+            text = f"a piece of length {size[number]:.3g}, shorter than snap, is dropped"
+            log.add("short piece", int(pieces.paths[first]), where, text, length=size[number])
         gone[alive[drop[branch]]] = True
 
 
-def _clipped(
-    cracks, paths, pieces, keep, length, total, within, log: _Log, tolerance, bounds, events
-) -> None:
-    n = len(cracks)
-    kept = np.bincount(pieces.paths[keep], minlength=n) > 0
-    along = np.bincount(pieces.paths[pieces.along], weights=length[pieces.along], minlength=n)
-    out = ~pieces.inside & ~pieces.along
-    outside = np.bincount(pieces.paths[out], weights=length[out], minlength=n)
-    explained = along > 0
-    explained[np.unique(pieces.paths[pieces.inside])] = True
-    explained[[event.path for event in events if event.kind in ("overlap", "short")]] = True
+def _clipped(pieces: Pieces, length, paths, total, changed, tolerance: float, log: Log) -> list[int]:
+    """Report what lies outside or along the boundary; returns the numbers of paths wholly outside.
+
+    `changed` are the paths of which the noder dropped something.
+    """
+
+    def per_path(mask):
+        return np.bincount(pieces.paths[mask], weights=length[mask], minlength=len(paths))
+
+    along, outside = per_path(pieces.along), per_path(~pieces.inside & ~pieces.along)
+    partly = (along > 0) | (per_path(pieces.inside) > 0)
+    partly[changed] = True
     lost = []
-    for number, crack in enumerate(cracks):
-        where = paths[number][0]
+    for number, path in enumerate(paths):
         if along[number] > 0:
-            log.add(
-                "along outline",
-                number,
-                where,
-                length=float(along[number]),
-                text=f"a length of {along[number]:.6g} runs along the boundary and is dropped",
-            )
-        if kept[number]:
-            if outside[number] > tolerance:
-                log.add(
-                    "clipped",
-                    number,
-                    where,
-                    length=float(outside[number]),
-                    text=f"a length of {outside[number]:.6g} of {total[number]:.6g} lies outside the domain",
-                )
-        elif outside[number] > tolerance and not explained[number]:
-            if crack.inline:
-                x, y = where + log.shift
-                raise GeometryError(
-                    f"lies wholly outside the domain: it starts at ({x:.6g}, {y:.6g}), "
-                    f"the domain is {box_text(bounds)}",
-                    where=crack.label(number),
-                    hint="move it inside or remove it",
-                )
+            text = f"a length of {along[number]:.6g} runs along the boundary and is dropped"
+            log.add("along outline", number, path[0], text, length=along[number])
+        if outside[number] > tolerance and not partly[number]:
             lost.append(number)
-            log.add(
-                "outside",
-                number,
-                where,
-                length=float(total[number]),
-                text="lies wholly outside the domain and is dropped",
-            )
-        elif not explained[number] and total[number] <= tolerance:
-            log.add(
-                "short piece",
-                number,
-                where,
-                length=float(total[number]),
-                text=f"the whole trace, of length {total[number]:.3g}, is shorter than snap and is dropped",
-            )
-    by_source = defaultdict(list)
+            text = "lies wholly outside the domain and is dropped"
+            log.add("outside", number, path[0], text, length=total[number])
+        elif outside[number] > tolerance:
+            text = f"a length of {outside[number]:.6g} of {total[number]:.6g} lies outside the domain"
+            log.add("clipped", number, path[0], text, length=outside[number])
+        elif not partly[number]:
+            text = f"the whole trace, of length {total[number]:.3g}, is not longer than snap and is dropped"
+            log.add("short piece", number, path[0], text, length=total[number])
+    return lost
+
+
+def _refuse_lost(cracks, lost: list[int], bounds) -> None:
+    """Raise for inline cracks wholly outside, and for a file all of whose traces are."""
+    of_file = defaultdict(list)
     for number, crack in enumerate(cracks):
         if not crack.inline:
-            by_source[crack.source].append(number)
-    for source, numbers in by_source.items():
+            of_file[crack.source].append(number)
+        elif number in lost:
+            x, y = crack.points[0]
+            raise GeometryError(
+                f"lies wholly outside the domain: it starts at ({x:.8g}, {y:.8g}), "
+                f"the domain is {box_text(bounds)}",
+                where=crack.label(number),
+                hint="move it inside or remove it",
+            )
+    for source, numbers in of_file.items():
         if set(numbers) <= set(lost):
             ends = np.concatenate([cracks[number].points for number in numbers])
             found = box_text((*ends.min(axis=0), *ends.max(axis=0)))
@@ -221,12 +211,7 @@ def _clipped(
             )
 
 
-def box_text(bounds) -> str:
-    xmin, ymin, xmax, ymax = bounds
-    return f"x {xmin:.8g} .. {xmax:.8g}, y {ymin:.8g} .. {ymax:.8g}"
-
-
-class _Log:
+class Log:
     """Collects the items of the report in the user's coordinates."""
 
     def __init__(self, shift):
@@ -234,36 +219,31 @@ class _Log:
         self.items: list[Item] = []
         self.counts: Counter[str] = Counter()
 
-    def add(
-        self, kind: str, crack: int, point, length: float = 0.0, moved: float = 0.0, text: str = ""
-    ) -> None:
+    def add(self, kind: str, crack: int, point, text: str, length=0.0, moved=0.0) -> None:
         x, y = np.asarray(point) + self.shift
-        self.items.append(Item(kind, int(crack), float(x), float(y), length, moved, text))
+        self.items.append(Item(kind, int(crack), float(x), float(y), float(length), float(moved), text))
         self.counts[kind] += 1
 
     def events(self, events) -> None:
-        overlaps: dict[tuple[int, int], list] = {}
+        overlaps: dict[tuple[int, int], list] = defaultdict(list)
         for event in events:
             onto = "the boundary" if event.other < 0 else f"crack {event.other}"
+            by = f"{event.moved:.3g}"
             if event.kind == "overlap":
-                overlaps.setdefault((event.path, event.other), []).append(event)
+                overlaps[event.path, event.other].append(event)
             elif event.kind == "crossing":
-                self.add("crossing", event.path, event.point, text=f"crosses {onto}")
+                self.add("crossing", event.path, event.point, f"crosses {onto}")
             elif event.kind == "short":
-                text = f"two vertices {event.moved:.3g} apart are merged"
-                self.add("short segment", event.path, event.point, moved=event.moved, text=text)
+                text = f"two vertices {by} apart are merged"
+                self.add("short segment", event.path, event.point, text, moved=event.moved)
+            elif event.kind == "gap":
+                text = f"a gap of {by} between its end and {onto} is closed"
+                self.add("gap", event.path, event.point, text, moved=event.moved)
             else:
-                kind, what = ("gap", "end") if event.kind == "gap" else ("vertex moved", "vertex")
-                text = f"an {what}" if what == "end" else f"a {what}"
-                self.add(
-                    kind,
-                    event.path,
-                    event.point,
-                    moved=event.moved,
-                    text=f"{text} is moved by {event.moved:.3g} onto {onto}",
-                )
+                text = f"a vertex that comes within {by} of {onto} is joined with it"
+                self.add("vertex moved", event.path, event.point, text, moved=event.moved)
         for (path, other), group in overlaps.items():
             length = sum(event.length for event in group)
             onto = "the trace itself" if path == other else f"crack {other}"
             text = f"a length of {length:.6g} repeats {onto} and is merged with it"
-            self.add("overlap", path, group[0].point, length=length, text=text)
+            self.add("overlap", path, group[0].point, text, length=length)

@@ -99,8 +99,9 @@ class Domain:
     def with_cracks(self, cracks, names: Sequence[str | None] | None = None, inline: bool = True) -> Domain:
         """The domain with more cracks, numbered on from those it has.
 
-        `cracks` are polylines (k, 2) or Crack objects. With `inline` a crack that lies wholly
-        outside is an error when the geometry is made; otherwise it is reported and dropped.
+        `cracks` are polylines (k, 2), or Crack objects, which say themselves whether they are inline.
+        An inline crack that lies wholly outside is an error when the geometry is made; another one
+        is reported and dropped.
         """
         cracks = list(cracks)
         if names is not None and len(names) != len(cracks):
@@ -109,21 +110,16 @@ class Domain:
         for index, given in enumerate(cracks):
             number = len(self.cracks) + index
             name = names[index] if names is not None else None
-            if isinstance(given, Crack):
-                made.append(replace(given, name=name or given.name))
-                continue
-            points = shapes.as_points(given, f"crack {number}")
+            crack = given if isinstance(given, Crack) else Crack(given, inline=inline)
+            points = shapes.as_points(crack.points, crack.label(number))
             if len(points) < 2:
-                raise GeometryError(
-                    f"{len(points)} point{'s' * (len(points) != 1)}; a crack has at least two",
-                    where=f"crack {number}",
-                )
-            if np.all(points == points[0]):
+                count = f"{len(points)} point{'s' * (len(points) != 1)}"
+                raise GeometryError(f"{count}; a crack has at least two", where=crack.label(number))
+            if crack.inline and np.all(points == points[0]):
                 x, y = points[0]
-                raise GeometryError(
-                    f"has no length: all its points are ({x:.6g}, {y:.6g})", where=f"crack {number}"
-                )
-            made.append(Crack(points, name, inline))
+                message = f"has no length: all its points are ({x:.8g}, {y:.8g})"
+                raise GeometryError(message, where=crack.label(number))
+            made.append(replace(crack, points=points, name=name or crack.name))
         return replace(self, cracks=self.cracks + tuple(made))
 
     def with_region(self, name: str, shape: Domain) -> Domain:

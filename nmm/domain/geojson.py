@@ -14,6 +14,7 @@ from nmm.domain.shapes import Shape, ring
 from nmm.errors import InputError
 
 LINES = {"LineString": 0, "MultiLineString": 1}
+COMPLETE = "remove or complete the feature"
 AREAS = {"Polygon": 1, "MultiPolygon": 2}
 
 
@@ -45,7 +46,7 @@ def lines(path: Path) -> list[tuple[np.ndarray, str | None, str]]:
             points = _points(part, where)
             if len(points) < 2:
                 message = f"{len(points)} point{'s' * (len(points) != 1)}; a line has at least two"
-                raise InputError(message, where=where, hint="remove or complete the feature")
+                raise InputError(message, where=where, hint=COMPLETE)
             found.append((points, feature.name, where))
     return found
 
@@ -59,9 +60,7 @@ def areas(path: Path) -> list[tuple[Shape, dict[str, Any], str]]:
         for number, part in enumerate(parts):
             where = f"{feature.where}, polygon {number}" if len(parts) > 1 else feature.where
             if not isinstance(part, list) or not part:
-                raise InputError(
-                    "a polygon without a ring", where=where, hint="remove or complete the feature"
-                )
+                raise InputError("a polygon without a ring", where=where, hint=COMPLETE)
             outline = ring(_points(part[0], where), what=where)
             holes = [
                 ring(_points(hole, f"{where}, interior ring {k}"), what=f"{where}, interior ring {k}")
@@ -69,7 +68,7 @@ def areas(path: Path) -> list[tuple[Shape, dict[str, Any], str]]:
             ]
             shapes.append(with_holes(outline, holes, feature.name))
         if not shapes:
-            raise InputError("no polygon in it", where=feature.where, hint="remove or complete the feature")
+            raise InputError("no polygon in it", where=feature.where, hint=COMPLETE)
         found.append((union(shapes), feature.properties, feature.where))
     return found
 
@@ -108,7 +107,7 @@ def features(path: Path, kinds: dict[str, int], expected: str) -> list[Feature]:
         entry = entry if isinstance(entry, dict) else {}
         geometry = entry.get("geometry") if entry.get("type") == "Feature" else entry
         if not isinstance(geometry, dict):
-            raise InputError("has no geometry", where=where, hint="remove or complete the feature")
+            raise InputError("has no geometry", where=where, hint=COMPLETE)
         kind = geometry.get("type")
         if kind not in kinds:
             raise InputError(
@@ -118,9 +117,7 @@ def features(path: Path, kinds: dict[str, int], expected: str) -> list[Feature]:
             )
         coordinates = geometry.get("coordinates")
         if not isinstance(coordinates, list) or not coordinates:
-            raise InputError(
-                f"a {kind} without coordinates", where=where, hint="remove or complete the feature"
-            )
+            raise InputError(f"a {kind} without coordinates", where=where, hint=COMPLETE)
         properties = entry.get("properties")
         found.append(Feature(kind, coordinates, properties if isinstance(properties, dict) else {}, where))
     return found

@@ -81,7 +81,7 @@ class Geometry:
     crack_entity: np.ndarray
     interfaces: np.ndarray
     entities: tuple[Entity, ...]
-    polygon: shapely.Geometry
+    polygon: shapely.Polygon | shapely.MultiPolygon
     regions: tuple[tuple[str, shapely.Geometry], ...]
     report: CleanupReport
     bounds: tuple[float, float, float, float]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 ROUNDS = 60
 
@@ -68,9 +68,9 @@ class Noder:
         self.pin = np.full(len(points), -1)
         self.events: list[Event] = []
         fixed = self.points[: self.n_fixed]
-        self.fixed_tree = cKDTree(fixed) if self.n_fixed else None
-        self.fixed_point_tree = shapely.STRtree(shapely.points(fixed))
-        self.fixed_segment_tree = shapely.STRtree(shapely.linestrings(self.points[self.fixed_segments]))
+        self.fixed_tree = KDTree(fixed) if self.n_fixed else None
+        self.fixed_point_tree = shapely.STRtree(np.asarray(shapely.points(fixed)))
+        self.fixed_segment_tree = shapely.STRtree(_lines(self.points, self.fixed_segments))
         self._tidy()
 
     def run(self) -> Noder:
@@ -89,8 +89,8 @@ class Noder:
         if not used.size:
             return False
         reach = max(self.snap, self.joined)
-        pairs = used[cKDTree(self.points[used]).query_pairs(reach, output_type="ndarray")]
-        pairs = pairs[pairs[:, 0] >= self.n_fixed] if not self.n_fixed else pairs
+        close = np.asarray(KDTree(self.points[used]).query_pairs(reach, output_type="ndarray"), dtype=int)
+        pairs = used[close]
         if self.fixed_tree is not None:
             free = used[used >= self.n_fixed]
             distance, near = self.fixed_tree.query(self.points[free], distance_upper_bound=reach)
@@ -138,7 +138,7 @@ class Noder:
         if not used.size:
             return False
         free = used[(used >= self.n_fixed) & (self.pin[used] < 0)]
-        lines = shapely.linestrings(self.points[self.segments])
+        lines = _lines(self.points, self.segments)
         reach = max(self.snap, self.exact)
         near = {"predicate": "dwithin", "distance": reach * (1 + 1e-9)}
         at, hit = shapely.STRtree(lines).query(shapely.points(self.points[used]), **near)
@@ -205,7 +205,7 @@ class Noder:
 
     def _cross(self) -> bool:
         """Give segments that cross a common vertex."""
-        lines = shapely.linestrings(self.points[self.segments])
+        lines = _lines(self.points, self.segments)
         if not len(lines):
             return False
         first, second = shapely.STRtree(lines).query(lines, predicate="intersects")
@@ -223,13 +223,13 @@ class Noder:
             return False
         n = len(self.points)
         numbers = n + np.arange(len(first) + len(near))
-        moved = self.moved[self.segments]
+        moved = self.moved[self.segments].max(axis=1)
         self.points = np.concatenate([self.points, point, on_fixed])
         self.moved = np.concatenate(
             [
                 self.moved,
-                np.maximum(moved[first].max(axis=1), moved[second].max(axis=1)),
-                moved[near].max(axis=1),
+                np.maximum(moved[first], moved[second]),
+                moved[near],
             ]
         )
         self.pin = np.concatenate([self.pin, np.full(len(first), -1), fixed])
@@ -290,6 +290,10 @@ class Noder:
         x, y = self.points[vertex]
         path = int(self.owner[vertex]) if path is None else int(path)
         self.events.append(Event(kind, path, int(other), (float(x), float(y)), moved=moved))
+
+
+def _lines(points: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    return np.asarray(shapely.linestrings(points[segments]))
 
 
 def split_segments(segments: np.ndarray, cut: np.ndarray, vertex: np.ndarray):

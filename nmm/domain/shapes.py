@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from nmm.errors import CapacityError, GeometryError
 
 CHORDS_PER_CIRCLE = 64
 MOST_CHORDS = 4_000_000
+
+Area = shapely.Polygon | shapely.MultiPolygon
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,7 @@ class Ring:
         corners = [self.points]
         arcs = np.flatnonzero(self.bulges)
         if arcs.size:
-            center, radius, start, sweep = self._arcs(arcs, self.points)
+            center, radius, start, sweep = self.arcs(arcs, self.points)
             for quarter in range(4):
                 # How far along the arc, as an angle, the extreme point lies; extremes at the
                 # arc's own ends are left to the end points, which are exact.
@@ -41,7 +43,8 @@ class Ring:
                 direction = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)][quarter])
                 corners.append(center[inside] + radius[inside, None] * direction)
         corners = np.concatenate(corners)
-        return (*map(float, corners.min(axis=0)), *map(float, corners.max(axis=0)))
+        (xmin, ymin), (xmax, ymax) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+        return xmin, ymin, xmax, ymax
 
     def flatten(self, cell: float, shift: np.ndarray) -> np.ndarray:
         """Vertices (m, 2) of the polygon that stands for the ring, in coordinates less `shift`.
@@ -53,7 +56,7 @@ class Ring:
         arcs = np.flatnonzero(self.bulges)
         if not arcs.size:
             return points
-        center, radius, start, sweep = self._arcs(arcs, points)
+        center, radius, start, sweep = self.arcs(arcs, points)
         # sagitta = r (1 - cos(a/2)) = 2 r sin(a/4)^2 with a the angle of a chord
         angle = 4 * np.arcsin(np.minimum(1.0, np.sqrt(0.25e-3) * cell / radius))
         angle = np.minimum(angle * (1 - 1e-9), 2 * np.pi / CHORDS_PER_CIRCLE)
@@ -75,7 +78,9 @@ class Ring:
         vertices[inner] = center[arc] + radius[arc, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
         return vertices
 
-    def _arcs(self, arcs, points):
+    def arcs(self, arcs: np.ndarray, points: np.ndarray):
+        """Center (k, 2), radius, first angle and signed sweep (k,) of the edges `arcs` (k,) of the ring,
+        when its vertices are `points`."""
         start, end, bulge = points[arcs], np.roll(points, -1, axis=0)[arcs], self.bulges[arcs]
         chord = end - start
         left = np.stack([-chord[:, 1], chord[:, 0]], axis=1)
@@ -217,36 +222,41 @@ def leaves(shape: Shape) -> Iterator[Leaf]:
             yield from leaves(minus.hole)
 
 
+def box_text(box: Sequence[float]) -> str:
+    """A bounding box in words."""
+    return f"x {box[0]:.8g} .. {box[2]:.8g}, y {box[1]:.8g} .. {box[3]:.8g}"
+
+
 def evaluate(
-    shape: Shape, cell: float, shift: np.ndarray
-) -> tuple[shapely.Geometry, list[tuple[Minus | None, np.ndarray]]]:
+    shape: Shape, cell: float, shift: np.ndarray, numbers: Mapping[int, int] | None = None
+) -> tuple[Area, list[tuple[Minus | None, np.ndarray]]]:
     """The polygon of a shape in coordinates less `shift`, and its source rings.
 
-    The rings come as (hole or None for the outline, vertices (m, 2)).
+    The rings come as (hole or None for the outline, vertices (m, 2)). `numbers` gives the number of
+    a hole by its id, for messages.
     """
     if isinstance(shape, Leaf):
         area, vertices = leaf_polygon(shape.ring, cell, shift, shape.name or "outline")
         return area, [(None, vertices)]
     if isinstance(shape, Join):
-        a, rings_a = evaluate(shape.first, cell, shift)
-        b, rings_b = evaluate(shape.second, cell, shift)
+        a, rings_a = evaluate(shape.first, cell, shift, numbers)
+        b, rings_b = evaluate(shape.second, cell, shift, numbers)
         joined = shapely.union(a, b) if shape.kind == "|" else shapely.intersection(a, b)
         return areas_only(joined), rings_a + rings_b
     chain = []
     while isinstance(shape, Minus):
         chain.append(shape)
         shape = shape.area
-    base, rings = evaluate(shape, cell, shift)
+    base, rings = evaluate(shape, cell, shift, numbers)
     removed = []
     for minus in reversed(chain):
         hole, inner = evaluate(minus.hole, cell, shift)
-        shared = areas_only(shapely.intersection(base, hole)).area
-        if shared <= 1e-14 * base.area and not hole.area <= 1e-14 * base.area or shared == 0:
-            box = np.array(bounds(minus.hole))
+        if areas_only(shapely.intersection(base, hole)).area <= 1e-14 * min(base.area, hole.area):
+            number = f"hole {(numbers or {}).get(id(minus), '')}".strip()
             raise GeometryError(
-                f"the hole in x {box[0]:.6g} .. {box[2]:.6g}, y {box[1]:.6g} .. {box[3]:.6g} "
-                "lies wholly outside the outline",
-                where=f"hole {minus.name}" if minus.name else "hole",
+                f"lies wholly outside the outline: it is in {box_text(bounds(minus.hole))}, "
+                f"the outline in {box_text(bounds(shape))}",
+                where=f"{number} ({minus.name})" if minus.name else number,
                 hint="move it inside or remove it",
             )
         removed.append(hole)
@@ -254,23 +264,22 @@ def evaluate(
     return areas_only(shapely.difference(base, shapely.union_all(removed))), rings
 
 
-def areas_only(geometry: shapely.Geometry) -> shapely.Geometry:
+def areas_only(geometry: shapely.Geometry) -> Area:
     """The polygons of a geometry: points and lines where shapes only touch have no area."""
-    if geometry.geom_type in ("Polygon", "MultiPolygon"):
+    if isinstance(geometry, shapely.Polygon | shapely.MultiPolygon):
         return geometry
     parts = shapely.get_parts(geometry)
     parts = parts[np.isin(shapely.get_type_id(parts), (3, 6))]
-    return shapely.union_all(parts) if len(parts) else shapely.Polygon()
+    united = shapely.union_all(parts) if len(parts) else None
+    return united if isinstance(united, shapely.Polygon | shapely.MultiPolygon) else shapely.Polygon()
 
 
-def leaf_polygon(source: Ring, cell: float, shift: np.ndarray, what: str):
+def leaf_polygon(source: Ring, cell: float, shift: np.ndarray, what: str) -> tuple[Area, np.ndarray]:
     """Valid polygon of a ring and the ring's vertices; touching itself is allowed, crossing is not."""
     vertices = source.flatten(cell, shift)
-    polygon = shapely.Polygon(vertices)
+    polygon: Area = shapely.Polygon(vertices)
     scale = float(np.ptp(vertices, axis=0).max())
-    if shapely.is_valid(polygon):
-        area = polygon.area
-    else:
+    if not shapely.is_valid(polygon):
         place = _self_crossing(vertices)
         if place is not None:
             x, y = place + shift
@@ -280,15 +289,14 @@ def leaf_polygon(source: Ring, cell: float, shift: np.ndarray, what: str):
                 hint="order the points along the boundary; an outline may touch itself, not cross itself",
             )
         polygon = areas_only(shapely.make_valid(polygon))
-        area = polygon.area
-    if not area > 1e-14 * scale**2:
+    if not polygon.area > 1e-14 * scale**2:
         raise GeometryError("encloses no area", where=what, hint="its points lie on one line")
     return polygon, vertices
 
 
 def _self_crossing(vertices: np.ndarray) -> np.ndarray | None:
     """A point where a closed polyline crosses or overlaps itself, or None where it only touches."""
-    segments = shapely.linestrings(np.stack([vertices, np.roll(vertices, -1, axis=0)], axis=1))
+    segments = np.asarray(shapely.linestrings(np.stack([vertices, np.roll(vertices, -1, axis=0)], axis=1)))
     n = len(segments)
     first, second = shapely.STRtree(segments).query(segments, predicate="intersects")
     keep = first < second

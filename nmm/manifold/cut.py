@@ -9,6 +9,7 @@ from nmm.domain import Domain
 from nmm.domain.geometry import Geometry
 from nmm.errors import GeometryError, PrecisionError
 from nmm.manifold.arrangement import BOUNDARY, CRACK, Arrangement, arrange
+from nmm.manifold.hosts import find_hosts
 from nmm.manifold.manifold import Host, Manifold
 from nmm.manifold.mesh import cell_corners, crack_lengths, piece_polygons
 from nmm.manifold.patches import connected_parts, link, physical_patches
@@ -71,6 +72,13 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
     cells = np.flatnonzero(whole)
     cell_region[cells] = regions_at(geometry, grid, grid.centre(cells))
 
+    number = np.full(grid.cells + len(arrangement.piece_cell), -1)
+    number[cells] = np.arange(len(cells))
+    number[grid.cells :] = len(cells) + np.arange(len(arrangement.piece_cell))
+    number[promoted] = len(cells) + len(arrangement.piece_cell) + np.arange(len(promoted))
+    fraction = np.concatenate([np.ones(len(cells)), moment[:, 0] * grid.h**2 / grid.cell_area])
+    hosts = find_hosts(links, fraction, np.concatenate([cell_region[cells], piece_region]), number, grid)
+
     pieces, capacity = len(piece_cell), grown(len(piece_cell))
     count = grown(len(active) + 1)
     active = padded(active, count, False)
@@ -101,7 +109,7 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
         "ny": grid.ny,
     }
     check_sums(stats, geometry)
-    host = Host(geometry, grid, arrangement, cell_part, piece_part, patch_node, stats)
+    host = Host(geometry, grid, arrangement, cell_part, piece_part, patch_node, hosts[len(cells) :], stats)
     host.cache["polygons"] = polygons
     facet_capacity = grown(len(lengths))
     return Manifold(

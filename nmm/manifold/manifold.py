@@ -24,6 +24,7 @@ class Host:
     cell_part: np.ndarray
     piece_part: np.ndarray
     patch_node: np.ndarray
+    piece_host: np.ndarray
     stats: dict[str, Any]
     cache: dict[str, Any] = field(default_factory=dict)
 

@@ -13,15 +13,22 @@ from nmm.manifold.quadrature import GAUSS_SEGMENT
 from nmm.physics.boundary import SCALAR, PointLoad, Term
 from nmm.physics.models import Model
 from nmm.physics.select import Facets, Selection, conflicts, select
+from nmm.physics.straight import straight_of
 from nmm.physics.values import Places, evaluate, varies
 
 
 @dataclass(frozen=True)
 class Edge:
-    """Quadrature points (n,) of a boundary term: piece, position in its square, weight, outward normal."""
+    """Quadrature points (n,) of a boundary term.
+
+    `piece` and the position `xi` (n, 2) in its square; `host`, the element whose polynomial gives the flux
+    there, and the position `host_xi` (n, 2) in the host's square; `weight`, outward `normal`, `points`.
+    """
 
     piece: np.ndarray
     xi: np.ndarray
+    host: np.ndarray
+    host_xi: np.ndarray
     weight: np.ndarray
     normal: np.ndarray
     points: np.ndarray
@@ -116,6 +123,7 @@ def boundary_facets(manifold: Manifold) -> Facets:
             normal=manifold.facet_normal[:count],
             entity=manifold.facet_entity[:count],
             side=manifold.facet_side[:count],
+            straight=straight_of(ends, manifold.facet_side[:count], manifold.geometry),
         )
 
     return manifold.cached("facets", make)
@@ -157,9 +165,14 @@ def edge_points(manifold: Manifold, selection: Selection) -> Edge:
     xi = start[:, None] + t[..., None] * (stop - start)[:, None]
     piece = np.repeat(manifold.facet_piece[facet], len(nodes))
     xi = xi.reshape(-1, 2)
+    host = manifold.host.piece_host[piece]
+    corner = manifold.grid.corner
+    host_xi = xi + corner(manifold.piece_cell[piece]) - corner(manifold.element_cells()[host])
     return Edge(
         piece=piece,
         xi=xi,
+        host=host,
+        host_xi=host_xi,
         weight=(length[:, None] * weights / 2).ravel(),
         normal=np.repeat(manifold.facet_normal[facet], len(nodes), axis=0),
         points=manifold.user_points(manifold.piece_cell[piece], xi),

@@ -24,12 +24,15 @@ class Facets:
     - `normal` (n, 2): outward unit normal.
     - `entity` (n,): index into the entities.
     - `side` (n,): 0 on the boundary, +1 on the left face of a crack, -1 on its right face.
+    - `straight` (n, 2, 2): ends of the whole straight stretch of boundary that the facet is a part of (see
+      `straight.straight_runs`), or None. With it `==` finds curves by the ends of their chords.
     """
 
     ends: np.ndarray
     normal: np.ndarray
     entity: np.ndarray
     side: np.ndarray
+    straight: np.ndarray | None = None
 
     @property
     def length(self) -> np.ndarray:
@@ -80,10 +83,10 @@ def select(
     """The parts of the facets on which `on` holds.
 
     `box` is (xmin, ymin, xmax, ymax) of the domain. An inequality splits a facet where it changes from
-    true to false, sought between nine points of the facet. `==` holds on a whole facet when both ends
-    satisfy |lhs - rhs| <= 1e-9 x the diagonal of the box (1e-9 where only the normal is compared); such a
-    facet also satisfies `<=` and `>=` and neither `<` nor `>`, whatever rounding says. A crack face is
-    selected only if a name in the text means it.
+    true to false, sought between nine points of the facet. `==` holds on a whole facet when both ends, its
+    own or those of its straight stretch (a chord), satisfy |lhs - rhs| <= 1e-9 x the diagonal of the box
+    (1e-9 where only the normal is compared); such a facet also satisfies `<=` and `>=` and neither `<` nor
+    `>`, whatever rounding says. A crack face is selected only if a name in the text means it.
 
     Raises `ExpressionError` or `SelectionError`; the latter also when nothing is selected.
     """
@@ -152,7 +155,8 @@ class _Selector:
         rounding = 8 * np.finfo(float).eps * np.max(np.abs(box))
         self.tolerance = max(1e-9 * float(np.hypot(xmax - xmin, ymax - ymin)), float(rounding))
         # Only on these does equality at both ends mean that the facet lies along the limit.
-        self.long = facets.length > 4 * self.tolerance
+        whole = facets.ends if facets.straight is None else facets.straight
+        self.long = np.linalg.norm(whole[:, 1] - whole[:, 0], axis=1) > 4 * self.tolerance
         self.flags = {}
         named = np.zeros(len(facets.entity), dtype=bool)
         for mention in on.mentions:
@@ -167,8 +171,10 @@ class _Selector:
 
     def values(self, node: Node, facet: np.ndarray, at: np.ndarray) -> np.ndarray:
         """A node at the fractions `at` of the facets, both (k,)."""
-        start, end = self.facets.ends[facet, 0], self.facets.ends[facet, 1]
-        points = (1 - at)[:, None] * start + at[:, None] * end
+        return self.values_at(node, facet, _between(self.facets.ends[facet], at))
+
+    def values_at(self, node: Node, facet: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """A node at points (k, 2) with the normals and entities of the facets (k,)."""
         env: dict = dict(x=points[:, 0], y=points[:, 1], **self.constants)
         env |= dict(nx=self.facets.normal[facet, 0], ny=self.facets.normal[facet, 1])
         env |= {flag: holds[facet] for flag, holds in self.flags.items()}
@@ -200,19 +206,29 @@ class _Selector:
         return Selection(facet[first], np.stack([low[first], high[last]], axis=1))
 
     def equal(self, link: "_Link") -> np.ndarray:
-        """Which facets (n,) have both sides of a comparison equal, within the tolerance, at both ends."""
+        """Which facets (n,) satisfy `left == right`."""
         left, _, right = link
         every = np.arange(len(self.facets.entity))
         only_normal = _variables(left) | _variables(right) <= {"nx", "ny"}
         tolerance = max(self.tolerance, 1e-9) if only_normal else self.tolerance
-        result = np.ones(len(every), dtype=bool)
-        for end in (0.0, 1.0):
-            at = np.full(len(every), end)
+
+        def residual(points: np.ndarray) -> np.ndarray:
+            values = (self.values_at(node, every, points) for node in (left, right))
             with np.errstate(invalid="ignore"):
-                difference = np.subtract(
-                    self.values(left, every, at), self.values(right, every, at), dtype=float
-                )
-                result &= np.abs(difference) <= tolerance
+                return np.abs(np.subtract(*values, dtype=float))
+
+        ends, straight, normal = self.facets.ends, self.facets.straight, self.facets.normal
+        at_ends = np.maximum(residual(ends[:, 0]), residual(ends[:, 1]))
+        result = at_ends <= tolerance
+        if straight is not None:
+            # Between its ends a chord leaves the curve by much less than a tenth of its length; what
+            # vanishes at both ends but not between, like abs(x - 1) == 1 on a side of a square, does not.
+            beside = 0.1 * np.linalg.norm(straight[:, 1] - straight[:, 0], axis=1)[:, None] * normal
+            middle = ends.mean(axis=1)
+            scale = np.maximum(residual(middle + beside), residual(middle - beside))
+            near = np.maximum(at_ends, residual(middle)) <= 0.5 * scale
+            chord = np.maximum(residual(straight[:, 0]), residual(straight[:, 1])) <= tolerance
+            result |= chord & near
         return result
 
     def truth(self, link: "_Link", facet: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -254,6 +270,10 @@ class _Selector:
                 along = same & self.long[facet]
                 result &= np.where(along, operator in ("<=", ">="), self.truth(link, facet, at))
         return result
+
+
+def _between(ends: np.ndarray, at: np.ndarray) -> np.ndarray:
+    return (1 - at)[:, None] * ends[:, 0] + at[:, None] * ends[:, 1]
 
 
 _Link = tuple[Node, str, Node]

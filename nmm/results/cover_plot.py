@@ -153,12 +153,14 @@ def _legend(canvas: Frame, manifold: Any, split: bool) -> None:
     if not handles:
         return
     box = canvas.axes.get_position()
+    width, height = canvas.figure.get_size_inches()
+    narrow = box.width * width < 3.6
     above = 0.26 if canvas.axes.get_title(loc="left") else 0.05
     canvas.figure.legend(
         handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(box.x0, box.y1 + above / canvas.figure.get_size_inches()[1]),
-        ncols=2,
+        loc="upper left" if narrow else "lower left",
+        bbox_to_anchor=(box.x1 + 0.15 / width, box.y1) if narrow else (box.x0, box.y1 + above / height),
+        ncols=1 if narrow else 2,
         fontsize=SMALL,
         frameon=False,
         borderpad=0,

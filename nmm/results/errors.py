@@ -19,7 +19,9 @@ def exact_functions(exact: Any, components: int):
     """Exact solution as callables (points, environment) -> (n,)."""
     parts = [exact] if isinstance(exact, str) or callable(exact) else list(exact)
     if len(parts) != components:
-        raise InputError(f"{components} exact component(s) are wanted, found {len(parts)}", where="exact.solution")
+        raise InputError(
+            f"{components} exact component(s) are wanted, found {len(parts)}", where="exact.solution"
+        )
     return [parse(p, where="exact.solution") if isinstance(p, str) else p for p in parts]
 
 

@@ -179,6 +179,9 @@ def history_figure(history: Sequence[float] | NDArray, tolerance: float | None =
             fontsize=SMALL,
             color="0.3",
         )
+    shown = np.append(residual[known], tolerance or [])
+    if len(shown):
+        axes.set_ylim(0.3 * shown.min(), 3 * shown.max())
     axes.set_xlim(0, max(len(residual) - 1, 1))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.yaxis.set_major_locator(LogLocator(numticks=9))
@@ -214,9 +217,12 @@ def _paint(
     local, triangles, values = _refined(canvas.local(points), np.asarray(mesh.triangles), values)
     # A triangle that touches an unknown value would otherwise be drawn in whatever NaN becomes.
     triangles = triangles[np.isfinite(values)[triangles].all(axis=1)]
+    if len(triangles) == 0:
+        note(canvas, chosen.note)
+        return
     picture = canvas.axes.tripcolor(
         Triangulation(local[:, 0], local[:, 1], triangles),
-        np.nan_to_num(values),
+        np.nan_to_num(values, posinf=0.0, neginf=0.0),
         shading="gouraud",
         cmap=chosen.colormap,
         norm=Normalize(chosen.low, chosen.high),

@@ -136,7 +136,9 @@ def borrow(coefficients, thin, slot, amount, origin):
         quality[fresh & (quality == 0)] = 1e-3 * strength[fresh & (quality == 0)]
 
 
-def recovered_gradients(manifold: Manifold, recovered: Recovered, element: np.ndarray, xi: np.ndarray) -> np.ndarray:
+def recovered_gradients(
+    manifold: Manifold, recovered: Recovered, element: np.ndarray, xi: np.ndarray
+) -> np.ndarray:
     """Recovered gradient (n, components, 2) at points of elements."""
     grid = manifold.grid
     cell = manifold.element_cells()[element]

@@ -70,8 +70,8 @@ def render(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path
     body = [
         f"<h1>{html.text(title)}</h1>",
         _verdict(summary, extra),
-        *(html.box("warn", "Warning.", warning) for warning in extra.get("warnings") or ()),
         _overlap(summary, extra),
+        *(html.box("warn", "Warning.", warning) for warning in _warnings(extra)),
         _headline(summary),
         f"<nav>{links}</nav>",
         *(f'<h2 id="{_anchor(name)}">{html.text(name)}</h2>\n{inner}' for name, inner in sections),
@@ -110,6 +110,13 @@ def _overlap(summary: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
         "faces that pass through each other."
     )
     return html.box("warn", "Crack faces interpenetrate", rest)
+
+
+def _warnings(extra: Mapping[str, Any]) -> list[str]:
+    """Warnings of the run, less those that the page gives at length by itself."""
+    message = (extra.get("solver") or {}).get("message")
+    given = [str(warning) for warning in extra.get("warnings") or ()]
+    return [warning for warning in given if warning != message and "interpenetrate" not in warning]
 
 
 def _headline(summary: Mapping[str, Any]) -> str:
@@ -170,22 +177,20 @@ def _probes(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Pat
 
 
 def _equilibrium(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path) -> str:
-    balance = extra.get("equilibrium") or {}
-    loads = balance.get("loads_by_entry") or summary.get("loads") or {}
-    reactions = balance.get("reactions_by_entry") or {}
-    rows = [[name, "load", *_components(value)] for name, value in loads.items()]
-    rows += [[name, "reaction", *_components(value)] for name, value in reactions.items()]
-    for name, kind in (("loads", "sum of loads"), ("reactions", "sum of reactions")):
-        if balance.get(name) is not None:
-            rows.append(["all", kind, *_components(balance[name])])
-    if not rows:
+    balance, loads = extra.get("equilibrium") or {}, summary.get("loads") or {}
+    if not loads:
         return ""
+    supports = set(balance.get("supports") or ())
+    rows = [[name, "support" if name in supports else "load", *_components(loads[name])] for name in loads]
+    if balance.get("resultant") is not None:
+        rows.append(["sum", "", *_components(balance["resultant"])])
     width = max(len(row) for row in rows) - 2
-    head = ["entry", "kind", *(["inflow"] if width == 1 else ["F_x", "F_y", "moment"][:width])]
-    parts = [html.table(head, rows)]
+    parts = [html.table(["entry", "kind", *(["into the body"] if width == 1 else ["F_x", "F_y"])], rows)]
+    if balance.get("moment") is not None:
+        parts.append(f"<p>Moment about the centre of the box: {html.number(balance['moment'])}.</p>")
     if balance.get("residual") is not None:
         left = html.number(balance["residual"], 2)
-        parts.append(f"<p>Loads and reactions leave {left} of the sum of their sizes.</p>")
+        parts.append(f"<p>What is left over, relative to the sum of the sizes of all loads: {left}.</p>")
     return "\n".join(parts)
 
 

@@ -122,8 +122,7 @@ def report_data(
         "cleanup": _cleanup(manifold.geometry.report),
         "equilibrium": {
             **(solution.balance or {}),
-            "loads_by_entry": solution.loads,
-            "reactions_by_entry": solution.reactions,
+            "supports": list(solution.reactions),
         },
         "solver": {
             "message": solution.result.message,

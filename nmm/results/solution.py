@@ -221,9 +221,10 @@ class Solution:
     @cached_property
     def _supports(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         problem, manifold = self.problem, self.manifold
-        pieces = self.dofs[manifold.piece_patches[: manifold.pieces]].reshape(manifold.pieces, -1)
+        patches = manifold.element_patches()
+        local = self.dofs[patches].reshape(len(patches), -1)
         return {
-            term.name: (edge.points, reaction(problem, term, edge, self.params, self.system.beta, pieces))
+            term.name: (edge.points, reaction(problem, term, edge, self.params, self.system.beta, local))
             for term, edge in zip(problem.terms, problem.edges, strict=True)
             if term.dirichlet or term.kind == "robin"
         }

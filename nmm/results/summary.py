@@ -42,7 +42,7 @@ def summary(
         "errors": _only(_ERRORS, errors),
         "probes": probe(solution, probes),
         "tips": list(solution.tips or ()),
-        "loads": solution.loads,
+        "loads": forces(solution.loads),
         "held": list(solution.held or ()),
         "overlap": _only(_OVERLAP, solution.overlap),
         "peak_memory_mb": peak_memory_mb() if memory is None else memory,
@@ -88,6 +88,14 @@ def probe(solution: Any, points: ArrayLike) -> list[dict[str, Any]]:
             {"x": float(x), "y": float(y), "value": plain(value) if np.isfinite(value).all() else None}
         )
     return rows
+
+
+def forces(entries: Mapping[str, ArrayLike]) -> dict[str, Any]:
+    """Force per entry: a list of components, or one number for a scalar model."""
+    return {
+        name: plain(np.asarray(value).item() if np.size(value) == 1 else value)
+        for name, value in entries.items()
+    }
 
 
 def _seconds(given: Mapping[str, float]) -> dict[str, float | None]:

@@ -156,12 +156,10 @@ def _array(file: IO[bytes], name: str, values: NDArray, components: tuple[str, .
     kind = _TYPES.get(f"{values.dtype.kind}{values.dtype.itemsize}")
     if kind is None:
         raise TypeError(f"field {name!r}: cannot write numbers of type {values.dtype} to a VTU file")
-    width = values.shape[1] if values.ndim == 2 else 1
+    # Without the attribute one component is meant; with it some readers make a column of it.
+    width = f' NumberOfComponents="{values.shape[1]}"' if values.ndim == 2 else ""
     names = "".join(f" ComponentName{i}={quoteattr(text)}" for i, text in enumerate(components))
-    file.write(
-        f'<DataArray type="{kind}" Name={quoteattr(name)} NumberOfComponents="{width}"{names} '
-        'format="binary">'.encode()
-    )
+    file.write(f'<DataArray type="{kind}" Name={quoteattr(name)}{width}{names} format="binary">'.encode())
     data = memoryview(values.tobytes())
     blocks = [zlib.compress(data[i : i + _BLOCK], 4) for i in range(0, len(data), _BLOCK)]
     header = [len(blocks), _BLOCK, len(data) % _BLOCK, *map(len, blocks)]

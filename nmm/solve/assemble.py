@@ -13,12 +13,12 @@ from scipy.sparse import csr_array
 from nmm.cover.weights import hat_values
 from nmm.errors import InputError
 from nmm.manifold.locate import locate
-from nmm.manifold.mesh import cell_corners
-from nmm.manifold.quadrature import Rule, moments, three_points, triangle_rule
+from nmm.manifold.quadrature import Rule
 from nmm.physics.problem import Problem, basis, coefficient_values
 from nmm.physics.values import by_cell, evaluate
 from nmm.solve.boundary import add_boundary
 from nmm.solve.linearise import linearise
+from nmm.solve.rules import piece_rule, reference_rule
 
 CHUNK = 40_000
 """Cells whose matrices are computed at once."""
@@ -35,7 +35,6 @@ class System:
     load: np.ndarray
     forces: dict[str, tuple[np.ndarray, np.ndarray]]
     beta: np.ndarray
-    element_matrices: np.ndarray
 
 
 @partial(jax.jit, static_argnums=5)
@@ -47,34 +46,6 @@ def element_sums(gradients, weights, tangent, stress, owner, count):
     matrices = jnp.einsum("nai,ncidb->nacbd", gradients, scaled).reshape(n, k * c, k * c)
     loads = -jnp.einsum("n,nai,nci->nac", weights, gradients, stress).reshape(n, k * c)
     return jax.ops.segment_sum(matrices, owner, count), jax.ops.segment_sum(loads, owner, count)
-
-
-def reference_rule(problem: Problem, upper: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Points (q, 2) and weights (q,) of a whole cell: three points, or 3 x 3 Gauss / 7 points if fine."""
-    grid = problem.manifold.grid
-    corners = cell_corners(grid, np.array([int(upper)]))[0]
-    if not problem.fine:
-        m = moments(corners, np.roll(corners, -1, 0), np.zeros(len(corners), int), 1)
-        return three_points(m)[0], np.full(3, m[0, 0] / 3)
-    if grid.shape == "quad":
-        nodes, weights = np.polynomial.legendre.leggauss(3)
-        x, y = np.meshgrid((nodes + 1) / 2, (nodes + 1) / 2)
-        return np.stack([x.ravel(), y.ravel()], -1), np.outer(weights, weights).ravel() / 4
-    rule = triangle_rule(corners[None], np.zeros(1, int))
-    return rule.points, rule.weights
-
-
-def piece_rule(problem: Problem) -> Rule:
-    """Quadrature of the pieces: three points each, or the fine rule."""
-    manifold = problem.manifold
-    if problem.fine:
-        return manifold.fine_rule()
-    count = manifold.pieces
-    return Rule(
-        manifold.piece_points[:count].reshape(-1, 2),
-        np.repeat(manifold.piece_area[:count] / 3, 3),
-        np.repeat(np.arange(count), 3),
-    )
 
 
 def whole_elements(problem: Problem, params: Mapping[str, Any]):
@@ -94,7 +65,7 @@ def whole_elements(problem: Problem, params: Mapping[str, Any]):
         for group in np.unique(groups):
             chosen = mine[groups == group]
             sample = chosen[:1] if constant else chosen
-            points, weights = reference_rule(problem, bool(kind))
+            points, weights = reference_rule(manifold, bool(kind), problem.fine)
             K, f, source = volume(problem, params, cells[sample], region[sample], points, weights)
             matrices[chosen], loads[chosen] = K, f
             forces.append((cells[chosen], points, weights, source, constant))
@@ -171,8 +142,11 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
         weights = hat_values(manifold.shape, xi[None], np.array([cell % 2 == 1]))[0]
         np.add.at(load, dofs[element], (weights[:, None] * force).ravel())
         forces[term.name] = (np.array([term.at]), force[None])
-    matrices = np.concatenate([K_whole, K_piece])
-    return System(sparse(matrices, dofs, size), load, forces, edge_terms.beta, K_piece)
+    matrix = sparse(np.concatenate([K_whole, K_piece]), dofs, size)
+    if len(edge_terms.dofs):
+        np.add.at(load, edge_terms.dofs, edge_terms.loads)
+        matrix = matrix + sparse(edge_terms.matrices, edge_terms.dofs, size)
+    return System(matrix, load, forces, edge_terms.beta)
 
 
 def sparse(matrices: np.ndarray, dofs: np.ndarray, size: int) -> csr_array:

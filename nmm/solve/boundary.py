@@ -1,8 +1,9 @@
-"""Boundary terms as matrices and loads of the pieces they touch: Nitsche, penalty, Robin, tractions.
+"""Boundary terms as matrices and loads: Nitsche, penalty, Robin, tractions.
 
 Symmetric Nitsche (Nitsche 1971) adds −∫ t(u)·P(u − g) + ½ β |P(u − g)|² to the energy, where P projects
-on the prescribed components. With |P t(u)|² integrated over the boundary of a piece bounded by λ times
-its energy, β = 2 λ is enough; β = 2 trace(K⁺T) is never below that and smooth in all data.
+on the prescribed components and t(u) is the flux of the host of each piece (see `manifold.hosts`). With
+|P t(u)|² integrated over the boundary that a host serves bounded by λ times its energy, β = 2 λ is enough;
+β = 2 trace(K⁺T) is never below that and smooth in all data.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import shapely
 
 from nmm.errors import InputError
 from nmm.manifold.quadrature import Rule
+from nmm.solve.rules import reference_rule
 from nmm.physics.boundary import Term
 from nmm.physics.problem import Edge, Problem, basis, coefficient_values
 from nmm.physics.values import Places, evaluate
@@ -25,16 +27,24 @@ PENALTY = 1e3
 
 @dataclass
 class Boundary:
-    """Forces of the natural terms and Nitsche's parameter of each piece."""
+    """What the boundary terms add.
+
+    `matrices` (n, m, m) and `loads` (n, m) at the dofs `dofs` (n, m); the forces of the natural terms at
+    their points; Nitsche's parameter `beta` of each element.
+    """
 
     beta: np.ndarray
     forces: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    matrices: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    loads: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    dofs: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
 
 @dataclass(frozen=True)
 class Held:
-    """A Dirichlet term at its quadrature points: traction operators, weights, projectors and values."""
+    """A Dirichlet term at its quadrature points: tangents, traction operators, weights, projectors, values."""
 
+    tangent: np.ndarray
     traction: np.ndarray
     initial: np.ndarray
     values: np.ndarray
@@ -60,8 +70,8 @@ def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
     manifold, model = problem.manifold, problem.model
     c = model.components
     at = edge_places(problem, edge)
-    cell = manifold.piece_cell[edge.piece]
-    values, gradients = basis(manifold, cell, edge.xi)
+    values, _ = basis(manifold, manifold.piece_cell[edge.piece], edge.xi)
+    _, gradients = basis(manifold, manifold.element_cells()[edge.host], edge.host_xi)
     tangent, stress = map(
         np.asarray, linearise(model.density, np.zeros(c), coefficient_values(model, at, params))
     )
@@ -80,7 +90,7 @@ def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
     if not np.isfinite(prescribed).all():
         raise_not_finite(term.name, edge.points, prescribed)
     stiffness = np.einsum("ncici->n", tangent) / (2 * c)
-    return Held(traction, initial, spread(values, c), projector, prescribed, stiffness)
+    return Held(tangent, traction, initial, spread(values, c), projector, prescribed, stiffness)
 
 
 def raise_not_finite(name, points, values):
@@ -90,19 +100,20 @@ def raise_not_finite(name, points, values):
 
 
 def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edge, Held]]) -> np.ndarray:
-    """β (pieces,) = 2 trace(K⁺T) of each piece with a Dirichlet boundary, zero elsewhere.
+    """β (elements,) = 2 trace(K⁺T) of each element that hosts a Dirichlet boundary, zero elsewhere.
 
-    Works with monomials scaled to the bounding box of each piece, so that slivers keep their digits.
+    Works with monomials scaled to the bounding box of each host, so that slivers keep their digits.
     """
     manifold, model = problem.manifold, problem.model
     c, grid = model.components, manifold.grid
-    beta = np.zeros(manifold.pieces)
+    cells = manifold.element_cells()
+    beta = np.zeros(len(cells))
     if not held:
         return beta
-    pieces, slot = np.unique(np.concatenate([edge.piece for edge, _ in held]), return_inverse=True)
-    mine = np.flatnonzero(np.isin(rule.element, pieces))
-    owner = np.searchsorted(pieces, rule.element[mine])
-    low, high = bounding_boxes(manifold, pieces)
+    hosts, slot = np.unique(np.concatenate([edge.host for edge, _ in held]), return_inverse=True)
+    element, xi, weight = host_rule(problem, rule, hosts)
+    owner = np.searchsorted(hosts, element)
+    low, high = bounding_boxes(manifold, hosts)
     centre, size = (low + high) / 2, np.maximum((high - low) / 2, 1e-300)
     to_user = grid.rotation.T / grid.h
 
@@ -114,58 +125,75 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
             rows.append(local[:, ::-1])
         return np.stack(rows, 1) / size[which][:, None, :] @ to_user
 
-    cell = manifold.piece_cell[rule.element[mine]]
-    at = problem.places(cell, rule.points[mine], manifold.piece_region[rule.element[mine]])
+    at = problem.places(cells[element], xi, manifold.element_regions()[element])
     tangent, _ = linearise(model.density, np.zeros(c), coefficient_values(model, at, params))
-    b = gradients(rule.points[mine], owner)
+    b = gradients(xi, owner)
     m = b.shape[1] * c
-    weight = rule.weights[mine] * grid.h**2
     energy = np.einsum("n,nai,ncidj,nbj->nacbd", weight, b, np.asarray(tangent), b).reshape(-1, m, m)
-    K = np.zeros((len(pieces), m, m))
+    K = np.zeros((len(hosts), m, m))
     np.add.at(K, owner, energy)
     T = np.zeros_like(K)
     start = 0
     for edge, term in held:
-        which = slot[start : start + len(edge.piece)]
-        start += len(edge.piece)
-        at = edge_places(problem, edge)
-        tangent, _ = linearise(model.density, np.zeros(c), coefficient_values(model, at, params))
-        t = np.einsum("ncidj,ni,nbj->ncbd", np.asarray(tangent), edge.normal, gradients(edge.xi, which))
+        which = slot[start : start + len(edge.host)]
+        start += len(edge.host)
+        t = np.einsum("ncidj,ni,nbj->ncbd", term.tangent, edge.normal, gradients(edge.host_xi, which))
         t = np.einsum("nce,nem->ncm", term.projector, t.reshape(len(which), c, m))
         np.add.at(T, which, np.einsum("n,nca,ncb->nab", edge.weight, t, t))
     root = 1 / np.sqrt(np.maximum(np.einsum("nii->ni", K), 1e-300))
     K = K * root[:, :, None] * root[:, None, :]
     T = T * root[:, :, None] * root[:, None, :]
     if c == 2:
-        spin = np.zeros((len(pieces), m // 2, 2))
+        spin = np.zeros((len(hosts), m // 2, 2))
         spin[:, :2, :] = size[:, :, None] * grid.h * (np.array([[0.0, -1.0], [1.0, 0.0]]) @ grid.rotation).T
-        spin = spin.reshape(len(pieces), m) / root
+        spin = spin.reshape(len(hosts), m) / root
         spin /= np.linalg.norm(spin, axis=1, keepdims=True)
         K = K + spin[:, :, None] * spin[:, None, :]
     K = K + 1e-14 * np.eye(m)
-    beta[pieces] = 2 * np.einsum("nii->n", np.linalg.solve(K, T))
+    beta[hosts] = 2 * np.einsum("nii->n", np.linalg.solve(K, T))
     return beta
 
 
-def bounding_boxes(manifold, pieces):
-    """Lower and upper corners (n, 2) of pieces, relative to their squares."""
-    bounds = manifold.cached("piece_bounds", lambda: shapely.bounds(manifold.host.cache["polygons"]))[pieces]
-    return bounds[:, :2], bounds[:, 2:]
+def host_rule(problem: Problem, rule: Rule, hosts: np.ndarray):
+    """Element, position and weight of the quadrature points of host elements."""
+    manifold = problem.manifold
+    whole = len(manifold.whole_list)
+    pieces = np.flatnonzero(np.isin(rule.element, hosts - whole))
+    element, xi, weight = [rule.element[pieces] + whole], [rule.points[pieces]], [rule.weights[pieces]]
+    cells = manifold.element_cells()
+    for upper in (False, True) if manifold.shape == "triangle" else (False,):
+        mine = hosts[hosts < whole]
+        if manifold.shape == "triangle":
+            mine = mine[cells[mine] % 2 == upper]
+        points, weights = reference_rule(manifold, upper, problem.fine)
+        element.append(np.repeat(mine, len(weights)))
+        xi.append(np.tile(points, (len(mine), 1)))
+        weight.append(np.tile(weights, len(mine)))
+    return np.concatenate(element), np.concatenate(xi), np.concatenate(weight) * manifold.grid.h**2
+
+
+def bounding_boxes(manifold, elements):
+    """Lower and upper corners (n, 2) of elements, relative to their squares."""
+    whole = len(manifold.whole_list)
+    boxes = np.tile([0.0, 0.0, 1.0, 1.0], (len(elements), 1))
+    pieces = elements >= whole
+    bounds = manifold.cached("piece_bounds", lambda: shapely.bounds(manifold.host.cache["polygons"]))
+    boxes[pieces] = bounds[elements[pieces] - whole]
+    return boxes[:, :2], boxes[:, 2:]
 
 
 def add_boundary(problem: Problem, params: Mapping[str, Any], rule: Rule, matrices, loads) -> Boundary:
-    """Add all boundary terms to the matrices (pieces, kc, kc) and loads (pieces, kc) of the pieces."""
+    """Add natural terms to the matrices (pieces, kc, kc) and loads (pieces, kc), and make the Dirichlet ones."""
     c = problem.model.components
-    held = [
-        (edge, held_at(problem, term, edge, params))
-        for term, edge in zip(problem.terms, problem.edges, strict=True)
-        if term.dirichlet
-    ]
+    pairs = list(zip(problem.terms, problem.edges, strict=True))
+    held = [(edge, held_at(problem, term, edge, params)) for term, edge in pairs if term.dirichlet]
     nitsche = problem.dirichlet == "nitsche"
-    result = Boundary(nitsche_parameter(problem, params, rule, held) if nitsche else np.zeros(len(loads)))
-    for edge, term in held:
-        add_held(edge, term, beta_at(problem, result.beta, edge, term), nitsche, matrices, loads)
-    for term, edge in zip(problem.terms, problem.edges, strict=True):
+    count = len(problem.manifold.element_cells())
+    result = Boundary(nitsche_parameter(problem, params, rule, held) if nitsche else np.zeros(count))
+    blocks = [held_blocks(problem, edge, term, result.beta, nitsche) for edge, term in held]
+    if blocks:
+        result.matrices, result.loads, result.dofs = map(np.concatenate, zip(*blocks, strict=True))
+    for term, edge in pairs:
         if not term.dirichlet:
             result.forces[term.name] = add_natural(problem, term, edge, params, c, matrices, loads)
     return result
@@ -174,23 +202,33 @@ def add_boundary(problem: Problem, params: Mapping[str, Any], rule: Rule, matric
 def beta_at(problem: Problem, beta, edge: Edge, term: Held) -> np.ndarray:
     """Penalty factor at the points of a Dirichlet term."""
     if problem.dirichlet == "nitsche":
-        return beta[edge.piece]
+        return beta[edge.host]
     return PENALTY * term.stiffness / problem.manifold.grid.h
 
 
-def add_held(edge: Edge, term: Held, beta, nitsche: bool, matrices, loads):
-    """Nitsche's terms, or the penalty alone."""
+def held_blocks(problem: Problem, edge: Edge, term: Held, beta, nitsche: bool):
+    """Matrices (n, 2kc, 2kc), loads and dofs of the pieces of a Dirichlet term and their hosts."""
+    manifold, c = problem.manifold, problem.model.components
+    pieces, slot = np.unique(edge.piece, return_inverse=True)
+    w, factor = edge.weight, beta_at(problem, beta, edge, term)
     pn = np.einsum("nce,nem->ncm", term.projector, term.values)
     pg = np.einsum("nce,ne->nc", term.projector, term.prescribed)
-    w = edge.weight
-    K = np.einsum("n,nca,ncb->nab", w * beta, pn, pn)
-    f = np.einsum("n,nca,nc->na", w * beta, pn, pg)
+    m = pn.shape[2]
+    K, f = np.zeros((len(pieces), 2 * m, 2 * m)), np.zeros((len(pieces), 2 * m))
+    np.add.at(K[:, :m, :m], slot, np.einsum("n,nca,ncb->nab", w * factor, pn, pn))
+    np.add.at(f[:, :m], slot, np.einsum("n,nca,nc->na", w * factor, pn, pg))
     if nitsche:
-        coupling = np.einsum("n,nca,ncb->nab", w, term.traction, pn)
-        K -= coupling + np.swapaxes(coupling, 1, 2)
-        f += np.einsum("n,nca,nc->na", w, pn, term.initial) - np.einsum("n,nca,nc->na", w, term.traction, pg)
-    np.add.at(matrices, edge.piece, K)
-    np.add.at(loads, edge.piece, f)
+        coupling = np.einsum("n,nca,ncb->nab", w, pn, term.traction)
+        np.add.at(K[:, :m, m:], slot, -coupling)
+        np.add.at(K[:, m:, :m], slot, -np.swapaxes(coupling, 1, 2))
+        np.add.at(f[:, :m], slot, np.einsum("n,nca,nc->na", w, pn, term.initial))
+        np.add.at(f[:, m:], slot, -np.einsum("n,nca,nc->na", w, term.traction, pg))
+    patches = manifold.element_patches()
+    both = np.concatenate(
+        [manifold.piece_patches[pieces], patches[manifold.host.piece_host[pieces]]], axis=1
+    )
+    dofs = (both[:, :, None] * c + np.arange(c)).reshape(len(pieces), -1)
+    return K, f, dofs
 
 
 def add_natural(problem: Problem, term: Term, edge: Edge, params, c: int, matrices, loads):
@@ -219,9 +257,9 @@ def add_natural(problem: Problem, term: Term, edge: Edge, params, c: int, matric
 def reaction(problem: Problem, term: Term, edge: Edge, params, beta, element_dofs):
     """Force (n, c) of the support on the body at the points of a Dirichlet or Robin term.
 
-    `element_dofs` (pieces, kc) are the solution's dofs on the pieces.
+    `element_dofs` (elements, kc) are the solution's dofs on the elements.
     """
-    u_e = element_dofs[edge.piece]
+    u_e = element_dofs[len(problem.manifold.whole_list) + edge.piece]
     if term.kind == "robin":
         at = edge_places(problem, edge)
         values, _ = basis(problem.manifold, problem.manifold.piece_cell[edge.piece], edge.xi)
@@ -232,5 +270,5 @@ def reaction(problem: Problem, term: Term, edge: Edge, params, beta, element_dof
     u = np.einsum("ncm,nm->nc", held.values, u_e)
     force = -beta_at(problem, beta, edge, held)[:, None] * (u - held.prescribed)
     if problem.dirichlet == "nitsche":
-        force = force + np.einsum("ncm,nm->nc", held.traction, u_e) + held.initial
+        force = force + np.einsum("ncm,nm->nc", held.traction, element_dofs[edge.host]) + held.initial
     return np.einsum("nce,ne->nc", held.projector, force) * edge.weight[:, None]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import shapely
+import shapely.ops
 
 from nmm.cover.lattice import Grid
 
@@ -191,12 +192,12 @@ class Solution:
         self.params = {"E": 210e9}
         self.energy = np.float64(12.5)
         self.dofs = np.zeros((169, 2))
-        self.loads = {"x == 1": np.array([1e6, 0.0])}
+        self.loads = {"x == 1": np.array([1e6, 0.0]), "x == 0": np.array([-1e6, 0.0])}
         self.reactions = {"x == 0": np.array([-1e6, 0.0])}
         self.held = []
         self.tips = []
         self.overlap = {"length": 0.0, "max": 0.0}
-        self.balance = {"residual": 1e-12, "loads": [1e6, 0.0], "reactions": [-1e6, 0.0]}
+        self.balance = {"residual": 1e-12, "resultant": [0.0, 0.0], "moment": 0.0}
         self.field_names = ("displacement", "stress", "von_mises")
 
     def fields(self, names=None):

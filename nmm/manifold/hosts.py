@@ -1,0 +1,36 @@
+"""Small pieces take their boundary flux from a larger neighbour, the host.
+
+On a sliver of thickness δ the flux of its own polynomial can only be bounded by a Nitsche parameter of
+order 1/δ, which magnifies rounding until reactions mean nothing. The polynomial of a neighbour of decent
+size, extended over the sliver, is as consistent and needs a parameter of order 1/h, whatever the cut.
+"""
+
+import numpy as np
+
+from nmm.cover.lattice import Grid
+from nmm.manifold.patches import Links
+
+GOOD = 0.25
+"""Area, as a fraction of the cell's, from which a piece is its own host."""
+
+
+def find_hosts(links: Links, fraction: np.ndarray, region: np.ndarray, element_of: np.ndarray, grid: Grid):
+    """Host element (elements,) of every element.
+
+    `fraction` (elements,) is the area by that of a cell, `element_of` translates the numbers in `links`.
+    Hosts lie at most two links away and in the same region; without one an element is its own host.
+    """
+    count = len(fraction)
+    host = np.where(fraction >= GOOD, np.arange(count), -1)
+    a, b = element_of[links.first], element_of[links.second]
+    taker, giver = np.concatenate([a, b]), np.concatenate([b, a])
+    same = region[taker] == region[giver]
+    taker, giver = taker[same], giver[same]
+    for _ in range(2):
+        open_ = (host[taker] < 0) & (host[giver] >= 0)
+        if not open_.any():
+            break
+        who, whose = taker[open_], host[giver[open_]]
+        order = np.argsort(fraction[giver[open_]], kind="stable")
+        host[who[order]] = whose[order]
+    return np.where(host < 0, np.arange(count), host)

@@ -67,7 +67,7 @@ class Demo:
             table.add_row(f"{name}: {stats.dofs:,} unknowns", text, f"{stats.residual:.1e}", "")
         inside = cut["crack_length_cut"] / report.length_inside
         table.add_row(
-            f"parts {cut['parts']:,}, elements {cut['elements']:,}", f"{inside:.1%} of traces cut", "", ""
+            f"parts {cut['parts']:,}, elements {cut['elements']:,}", f"{inside:.1%} of traces felt", "", ""
         )
         table.add_row(f"{self.seconds:.1f} s", "", "", "")
         table.add_row(f"reports in {self.directory}/pull and {self.directory}/drain", "", "", "")

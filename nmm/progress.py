@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 PATIENCE = 2.0
-"""Seconds that pass in silence."""
+"""Seconds of a run that pass in silence."""
+SHORT = 0.5
+"""Seconds that a later stage may take without being shown."""
 
 
 class Stages:
@@ -38,7 +40,7 @@ class Stages:
     @contextmanager
     def __call__(self, name: str, label: str | None = None) -> Iterator[None]:
         label, began = label or name, time.perf_counter()
-        timer = Timer(max(PATIENCE - self.total, 0.0), self._show, (label,))
+        timer = Timer(max(PATIENCE - self.total, SHORT), self._show, (label,))
         timer.daemon = True
         if not self.quiet:
             timer.start()

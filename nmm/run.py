@@ -11,6 +11,7 @@ from nmm.manifold.manifold import Manifold
 from nmm.progress import Stages
 from nmm.results.save import save_case, save_failure
 from nmm.results.solution import Solution
+from nmm.tables import removals
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def solve_case(case: Case, stages: Stages) -> Run:
         with stages("errors", "comparing with the exact solution"), case.places.put("exact", "solution"):
             errors = solution.errors(case.exact)
     _warn(solution, stages)
-    seconds = {name: stages.seconds.get(name) for name in ("read", "cut", "set up")}
+    seconds = {name: stages.seconds.get(name) for name in ("read", "cut")}
     return Run(case, solution, errors, {**seconds, **solution.stats.seconds})
 
 
@@ -92,10 +93,8 @@ def check_case(case: Case, stages: Stages) -> Manifold:
 def _cut(case: Case, stages: Stages) -> Manifold:
     with stages("cut", "cutting"):
         manifold = case.cut()
-    for item in manifold.geometry.report.items:
-        stages.note(item.text)
-    for crack, length in manifold.stats["crack_lost"]:
-        stages.note(f"crack {crack}: a stretch of {length:.4g} has no effect on this cover")
+    for line in removals(manifold):
+        stages.note(line)
     return manifold
 
 

@@ -32,6 +32,8 @@ def solution_table(run: Any, directory: Path) -> Table:
         ("energy", f"{solution.energy:.6g}{_unit(case.units, 'energy')}"),
     ]
     for name, load in _entries(solution.loads):
+        if name in solution.reactions:
+            continue
         rows.append((f"load on {name}", load))
     for name, load in _entries(solution.reactions):
         rows.append((f"reaction at {name}", load))
@@ -65,8 +67,8 @@ def cut_table(case: Any, manifold: Any, picture: Path) -> Table:
     if report.length_total > 0:
         rows += [
             ("length of cracks", f"{report.length_total:.6g}{unit}, {report.length_inside:.6g} inside"),
-            ("in the cut", f"{cut['crack_length_cut']:.6g}{unit}"),
-            ("without effect here", f"{cut['crack_length_lost']:.6g}{unit}, ends and traces within a cell"),
+            ("felt by this cover", f"{cut['crack_length_cut']:.6g}{unit}"),
+            ("without effect here", f"{cut['crack_length_lost']:.6g}{unit}: ends and traces within a cell"),
             (
                 "junctions",
                 _junctions(report.junctions_before) + " before, " + _junctions(report.junctions_after),
@@ -86,7 +88,7 @@ def cut_table(case: Any, manifold: Any, picture: Path) -> Table:
 def removals(manifold: Any) -> Iterator[str]:
     """One line for each thing that the clean-up did or that the cover cannot feel."""
     for item in manifold.geometry.report.items:
-        yield item.text
+        yield f"crack {item.crack} at ({item.x:.10g}, {item.y:.10g}): {item.text}"
     for crack, length in manifold.stats["crack_lost"]:
         yield f"crack {crack}: a stretch of {length:.4g} has no effect on this cover"
 

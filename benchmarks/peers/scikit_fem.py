@@ -219,7 +219,8 @@ class Discrete:
         """The exact solution (components, ...) and its gradient (components, 2, ...)."""
         assert self.case.exact is not None
         values, slopes = [], []
-        for text in self.case.exact:
+        texts = [self.case.exact] if isinstance(self.case.exact, str) else self.case.exact
+        for text in texts:
             expression = parse(text)
 
             def at(x, y, expression=expression):

@@ -36,9 +36,10 @@ class Curve:
         origin = self.points[0]
         bulges = self.bulges if self.closed else np.append(self.bulges[:-1], 0.0)
         arcs = Ring(self.points, bulges)
-        # The cell of Ring.flatten that gives a chord of 1/256 of the circle: sin(a/4)^2 for a/4 = pi/512.
+        # Ring.flatten makes chords of angle a with sin(a/4) = sqrt(0.25e-3) cell / radius; the cell is
+        # a shade larger than that of 256 chords so that rounding does not make it 257.
         _, radius, _, _ = arcs.arcs(np.flatnonzero(bulges), self.points)
-        cell = np.sin(np.pi / 512) / np.sqrt(0.25e-3) * radius.min()
+        cell = np.sin(np.pi / 512) / np.sqrt(0.25e-3) * radius.min() * (1 + 1e-6)
         points = arcs.flatten(float(cell), origin) + origin
         return np.concatenate([points, points[:1]]) if self.closed else points
 

@@ -95,7 +95,7 @@ class Noder:
             free = used[used >= self.n_fixed]
             distance, near = self.fixed_tree.query(self.points[free], distance_upper_bound=reach)
             found = np.isfinite(distance)
-            pairs = np.concatenate([pairs, np.stack([near[found], free[found]], axis=1)])
+            pairs = np.concatenate([pairs, np.stack([np.asarray(near)[found], free[found]], axis=1)])
         pairs = np.sort(pairs, axis=1)
         pairs = pairs[pairs[:, 1] >= self.n_fixed]
         distance = np.hypot(*(self.points[pairs[:, 0]] - self.points[pairs[:, 1]]).T)

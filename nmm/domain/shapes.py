@@ -279,6 +279,8 @@ def leaf_polygon(source: Ring, cell: float, shift: np.ndarray, what: str) -> tup
     vertices = source.flatten(cell, shift)
     polygon: Area = shapely.Polygon(vertices)
     scale = float(np.ptp(vertices, axis=0).max())
+    if not polygon.convex_hull.area > 1e-14 * scale**2:
+        raise GeometryError("encloses no area", where=what, hint="its points lie on one line")
     if not shapely.is_valid(polygon):
         place = _self_crossing(vertices)
         if place is not None:
@@ -290,7 +292,7 @@ def leaf_polygon(source: Ring, cell: float, shift: np.ndarray, what: str) -> tup
             )
         polygon = areas_only(shapely.make_valid(polygon))
     if not polygon.area > 1e-14 * scale**2:
-        raise GeometryError("encloses no area", where=what, hint="its points lie on one line")
+        raise GeometryError("encloses no area", where=what, hint="give points around an area")
     return polygon, vertices
 
 

@@ -139,28 +139,31 @@ def by_cell(value: Any) -> bool:
     return varies(value) or not isinstance(value, Expression | float)
 
 
-def evaluate(value: Any, at: Places, params: Mapping[str, Any], where: str) -> Any:
-    """A prepared value at places, (n,) for scalars and (n, ...) for nested ones; traceable."""
+def evaluate(value: Any, at: Places, params: Mapping[str, Any], where: str, xp=np) -> Any:
+    """A prepared value at places, (n,) for scalars and (n, ...) for nested ones.
+
+    `xp` is numpy or jax.numpy; with the latter it is traceable.
+    """
     count = at.points.shape[0]
     if isinstance(value, tuple):
-        return jnp.stack([evaluate(v, at, params, f"{where}[{i}]") for i, v in enumerate(value)], 1)
+        return xp.stack([evaluate(v, at, params, f"{where}[{i}]", xp) for i, v in enumerate(value)], 1)
     if isinstance(value, Product):
-        return evaluate(value.first, at, params, where) * evaluate(value.second, at, params, where)
+        return evaluate(value.first, at, params, where, xp) * evaluate(value.second, at, params, where, xp)
     if isinstance(value, Mapping):
-        return by_region(value, at, params, where)
+        return by_region(value, at, params, where, xp)
     if isinstance(value, Expression):
-        result = value.evaluate(environment(at, params), jnp)
-        return jnp.broadcast_to(jnp.asarray(result, float), (count,))
+        result = value.evaluate(environment(at, params), xp)
+        return xp.broadcast_to(xp.asarray(result, float), (count,))
     if isinstance(value, float):
-        return jnp.full((count,), value)
+        return xp.full((count,), value)
     if callable(value):
-        result = jnp.asarray(value(at.points))
+        result = xp.asarray(value(at.points))
         if result.shape != (count,):
             raise InputError(
                 f"a callable value must turn points ({count}, 2) into ({count},), found {result.shape}", where=where
             )
         return result
-    array = jnp.asarray(value)
+    array = xp.asarray(value)
     if array.shape != at.shape:
         raise InputError(
             f"an array of values needs one entry per square, (ny, nx) = {at.shape}, found {array.shape}", where=where
@@ -168,7 +171,7 @@ def evaluate(value: Any, at: Places, params: Mapping[str, Any], where: str) -> A
     return array.reshape(-1)[at.square]
 
 
-def by_region(value: Mapping, at: Places, params, where: str):
+def by_region(value: Mapping, at: Places, params, where: str, xp):
     """A value per region; "default" holds outside the regions that are named."""
     unknown = set(value) - set(at.regions) - {DEFAULT}
     if unknown:
@@ -182,15 +185,15 @@ def by_region(value: Mapping, at: Places, params, where: str):
         raise InputError(f"no value is given for {name}", where=where, hint=f'add the key "{missing[0]}"')
     result = None
     if DEFAULT in value:
-        result = evaluate(value[DEFAULT], at, params, where)
+        result = evaluate(value[DEFAULT], at, params, where, xp)
     for number, name in enumerate(at.regions):
         if name not in value:
             continue
-        here = evaluate(value[name], at, params, f"{where}.{name}")
+        here = evaluate(value[name], at, params, f"{where}.{name}", xp)
         if result is None:
-            result = jnp.zeros_like(here)
-        mask = jnp.asarray(at.region == number).reshape((-1,) + (1,) * (here.ndim - 1))
-        result = jnp.where(mask, here, result)
+            result = xp.zeros_like(here)
+        mask = (at.region == number).reshape((-1,) + (1,) * (here.ndim - 1))
+        result = xp.where(mask, here, result)
     return result
 
 

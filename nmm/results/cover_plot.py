@@ -86,7 +86,7 @@ def _draw(canvas: Frame, axes: Axes, manifold: Any, mesh: Any, colors: NDArray, 
         shading="gouraud",
         cmap=palette,
         norm=Normalize(-0.5, len(PALETTE) + 0.5),
-        rasterized=int(inside.sum()) > 200_000,
+        rasterized=True,
     )
     if lattice:
         segments = panel.local(lattice_lines(manifold.grid))

@@ -158,8 +158,12 @@ def history_figure(history: Sequence[float] | NDArray, tolerance: float | None =
     axes = figure.add_axes((0.13, 0.17, 0.84, 0.78))
     known = np.isfinite(residual) & (residual > 0)
     steps = np.arange(len(residual))
+    shown = np.append(residual[known], tolerance or [])
+    axes.set_yscale("log")
+    if len(shown):
+        axes.set_ylim(0.3 * shown.min(), 3 * shown.max())
     marker = "o" if len(residual) <= 60 else None
-    axes.semilogy(
+    axes.plot(
         steps[known],
         residual[known],
         color="#2f5d8a",
@@ -179,9 +183,6 @@ def history_figure(history: Sequence[float] | NDArray, tolerance: float | None =
             fontsize=SMALL,
             color="0.3",
         )
-    shown = np.append(residual[known], tolerance or [])
-    if len(shown):
-        axes.set_ylim(0.3 * shown.min(), 3 * shown.max())
     axes.set_xlim(0, max(len(residual) - 1, 1))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.yaxis.set_major_locator(LogLocator(numticks=9))
@@ -193,11 +194,20 @@ def history_figure(history: Sequence[float] | NDArray, tolerance: float | None =
     return figure
 
 
-def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None:
-    """Write a figure atomically in the format of the suffix of `path` (PNG, PDF, SVG)."""
+def save_figure(figure: Figure, path: str | os.PathLike, dpi: int | None = None) -> None:
+    """Write a figure atomically in the format of the suffix of `path` (PNG, PDF, SVG).
+
+    `dpi`: of pixels, also of the shaded fields inside vector files; default 200 for PNG and 300 for those.
+    """
     suffix = os.path.splitext(path)[1].lstrip(".").lower() or "png"
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=dpi, format=suffix, bbox_inches="tight", pad_inches=0.06)
+        figure.savefig(
+            temporary,
+            dpi=dpi or (200 if suffix == "png" else 300),
+            format=suffix,
+            bbox_inches="tight",
+            pad_inches=0.06,
+        )
 
 
 def _paint(
@@ -226,7 +236,8 @@ def _paint(
         shading="gouraud",
         cmap=chosen.colormap,
         norm=Normalize(chosen.low, chosen.high),
-        rasterized=len(triangles) > _MANY,
+        # Thousands of shaded triangles make vector files that no viewer opens; lines and text stay vectors.
+        rasterized=True,
     )
     color_bar(canvas, picture, label, chosen.extend)
     if chosen.note:

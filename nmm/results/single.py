@@ -49,9 +49,7 @@ def plot_solution(
     """
     known = solution.field_names
     field = field or ("displacement" if "displacement" in known else "potential")
-    name = next(
-        (n for n in sorted(known, key=len, reverse=True) if field == n or field.startswith(f"{n}_")), None
-    )
+    name = next((n for n in known if field == n or field.rpartition("_")[0] == n), None)
     drawn = [] if name is None else quantities(name, solution.fields([name])[name], units)
     quantity = next((q for q in drawn if field in (q.name, name)), None)
     if quantity is None:

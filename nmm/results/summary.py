@@ -94,7 +94,7 @@ def forces(entries: Mapping[str, ArrayLike]) -> dict[str, Any]:
     """Force per entry: a list of components, or one number for a scalar model."""
     return {
         name: plain(np.asarray(value).item() if np.size(value) == 1 else value)
-        for name, value in entries.items()
+        for name, value in (entries or {}).items()
     }
 
 

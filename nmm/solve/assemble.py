@@ -17,7 +17,7 @@ from nmm.manifold.quadrature import Rule
 from nmm.physics.problem import Problem, basis, coefficient_values
 from nmm.physics.values import by_cell, evaluate
 from nmm.solve.boundary import add_boundary
-from nmm.solve.linearise import linearise
+from nmm.solve.linearise import linearise, pad, roomy
 from nmm.solve.rules import piece_rule, reference_rule
 
 CHUNK = 40_000
@@ -37,9 +37,23 @@ class System:
     beta: np.ndarray
 
 
-@partial(jax.jit, static_argnums=5)
-def element_sums(gradients, weights, tangent, stress, owner, count):
+def element_sums(gradients, weights, tangent, stress, owner, count: int):
     """Matrices (count, kc, kc) and loads (count, kc) of elements from their points (n,)."""
+    size, slots = roomy(len(weights)), roomy(count)
+    padding = size - len(weights)
+    arrays = (
+        pad(gradients, size),
+        np.concatenate([weights, np.zeros(padding)]),
+        pad(tangent, size),
+        pad(stress, size),
+        np.concatenate([owner, np.zeros(padding, owner.dtype)]),
+    )
+    matrices, loads = _element_sums(*arrays, slots)
+    return np.asarray(matrices)[:count], np.array(loads[:count])
+
+
+@partial(jax.jit, static_argnums=5)
+def _element_sums(gradients, weights, tangent, stress, owner, count):
     n, k, _ = gradients.shape
     c = tangent.shape[1]
     scaled = jnp.einsum("n,ncidj,nbj->ncidb", weights, tangent, gradients)
@@ -89,13 +103,12 @@ def integrate(problem: Problem, params, cell, region, rule: Rule, count: int):
     weight = rule.weights * manifold.grid.h**2
     values, gradients = basis(manifold, cell, rule.points)
     coefficients = coefficient_values(model, at, params)
-    tangent, stress = linearise(model.density, np.zeros(model.components), coefficients)
+    tangent, stress = linearise(model.density, model.components, coefficients)
     matrices, loads = element_sums(gradients, weight, tangent, stress, rule.element, count)
     source = np.asarray(evaluate(model.source, at, params, "physics.source")) * weight[:, None]
-    loads = np.array(loads)
     body = values[:, :, None] * source[:, None, :]
     np.add.at(loads, rule.element, body.reshape(len(source), -1))
-    return np.asarray(matrices), loads, source
+    return matrices, loads, source
 
 
 def piece_elements(problem: Problem, params: Mapping[str, Any]):

@@ -72,9 +72,7 @@ def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
     at = edge_places(problem, edge)
     values, _ = basis(manifold, manifold.piece_cell[edge.piece], edge.xi)
     _, gradients = basis(manifold, manifold.element_cells()[edge.host], edge.host_xi)
-    tangent, stress = map(
-        np.asarray, linearise(model.density, np.zeros(c), coefficient_values(model, at, params))
-    )
+    tangent, stress = linearise(model.density, c, coefficient_values(model, at, params))
     n = len(edge.piece)
     traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, edge.normal, gradients).reshape(n, c, -1)
     initial = np.einsum("nci,ni->nc", stress, edge.normal)
@@ -126,10 +124,10 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
         return np.stack(rows, 1) / size[which][:, None, :] @ to_user
 
     at = problem.places(cells[element], xi, manifold.element_regions()[element])
-    tangent, _ = linearise(model.density, np.zeros(c), coefficient_values(model, at, params))
+    tangent, _ = linearise(model.density, c, coefficient_values(model, at, params))
     b = gradients(xi, owner)
     m = b.shape[1] * c
-    energy = np.einsum("n,nai,ncidj,nbj->nacbd", weight, b, np.asarray(tangent), b).reshape(-1, m, m)
+    energy = np.einsum("n,nai,ncidj,nbj->nacbd", weight, b, tangent, b).reshape(-1, m, m)
     K = np.zeros((len(hosts), m, m))
     np.add.at(K, owner, energy)
     T = np.zeros_like(K)

@@ -20,7 +20,7 @@ bench: $(VENV)/.installed-peers
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.installed-docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) results site .pytest_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from nmm.domain.shapes import Join, Leaf, Minus, Ring, Shape, leaf_polygon, ring
+from nmm.domain.shapes import FINE, Join, Leaf, Minus, Ring, Shape, leaf_polygon, ring
 from nmm.errors import GeometryError
 
 # Ends of curves that are the same point, relative to the size of the drawing.
@@ -114,7 +114,7 @@ def area(outlines: list[Ring], where: str) -> Shape:
     if not outlines:
         raise GeometryError("no closed outline", where=where)
     shift = outlines[0].points[0]
-    polygons = np.array([leaf_polygon(r, np.inf, shift, where)[0] for r in outlines])
+    polygons = np.array([leaf_polygon(r, FINE * _size(r), shift, where)[0] for r in outlines])
     inner, outer = shapely.STRtree(polygons).query(polygons, predicate="covered_by")
     inner, outer = inner[inner != outer], outer[inner != outer]
     depth = np.bincount(inner, minlength=len(polygons))
@@ -123,6 +123,11 @@ def area(outlines: list[Ring], where: str) -> Shape:
         holes = [outlines[i] for i in inner[outer == number] if depth[i] == depth[number] + 1]
         parts.append(with_holes(outlines[number], holes))
     return union(parts)
+
+
+def _size(outline: Ring) -> float:
+    xmin, ymin, xmax, ymax = outline.bounds
+    return float(np.hypot(xmax - xmin, ymax - ymin))
 
 
 def with_holes(outline: Ring, holes: list[Ring], name: str | None = None) -> Shape:

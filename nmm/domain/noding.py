@@ -8,6 +8,8 @@ import numpy as np
 import shapely
 from scipy.spatial import KDTree
 
+from nmm.errors import GeometryError
+
 ROUNDS = 60
 
 
@@ -74,6 +76,7 @@ class Noder:
         self._tidy()
 
     def run(self) -> Noder:
+        """Join, attach and cross until nothing changes."""
         for round_ in range(4 * ROUNDS):
             if round_ == ROUNDS:
                 self.snap = 0.0
@@ -81,7 +84,11 @@ class Noder:
             attached = self._attach()
             if not merged and not attached and not self._cross():
                 return self
-        raise RuntimeError("noding does not come to an end")
+        raise GeometryError(
+            "the cracks do not come to rest while they are cleaned up",
+            where="cracks",
+            hint="use another snap",
+        )
 
     def _merge(self) -> bool:
         """Join vertices that are closer than snap."""

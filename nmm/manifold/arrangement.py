@@ -315,7 +315,10 @@ def half_edges(sub, sub_segment, sub_forward, inner, touched, grid: Grid) -> Hal
 
 
 def walk(half: HalfEdges, vertices, grid: Grid):
-    """Loops of half-edges: number of each half-edge's loop, the loops in order, and their areas."""
+    """Loops of half-edges: number of each half-edge's loop, the loops in order, and their areas.
+
+    A loop along a cell's side is an outer one, however thin; its area is positive.
+    """
     real = len(half.segment)
     sides = len(half.tail) - real
     direction = vertices[half.head] - vertices[half.tail]
@@ -338,10 +341,10 @@ def walk(half: HalfEdges, vertices, grid: Grid):
     ids = np.arange(real)
     _, face = connected_components(coo_array((np.ones(real), (ids, following)), (real, real)), directed=False)
     loops, offsets = order_loops(face, following)
-    local = vertices - 0.0
-    corner = grid.corner(half.cell[:real])
-    a, b = local[half.tail[:real]] - corner, local[half.head[:real]] - corner
+    anchor = vertices[half.tail[loops[offsets[:-1]]]][face]
+    a, b = vertices[half.tail[:real]] - anchor, vertices[half.head[:real]] - anchor
     area = np.bincount(face, (a[:, 0] * b[:, 1] - b[:, 0] * a[:, 1]) / 2)
+    area[face[:sides]] = np.maximum(area[face[:sides]], np.finfo(float).tiny)
     return face, loops, offsets, area
 
 

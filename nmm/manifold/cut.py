@@ -154,7 +154,7 @@ def padded(array: np.ndarray, capacity: int, value) -> np.ndarray:
 def piece_moments(cut: Arrangement, grid: Grid) -> np.ndarray:
     """Moments (pieces, 6) up to degree 2 relative to the piece's square, by simplex integration.
 
-    They are taken about the first vertex of each piece and then moved, so that slivers keep their digits.
+    They are taken about the first vertex of each piece and then moved, so that slivers keep their digits; an area lost in rounding counts as 1e-30 of a square.
     """
     owner = np.repeat(cut.loop_piece, np.diff(cut.offsets))
     count = len(cut.piece_cell)
@@ -163,6 +163,7 @@ def piece_moments(cut: Arrangement, grid: Grid) -> np.ndarray:
     anchor = a[start] if len(a) else np.zeros((0, 2))
     m = moments(a - anchor[owner], b - anchor[owner], owner, count)
     s = anchor - grid.corner(cut.piece_cell)
+    m[m[:, 0] <= 1e-30] = [1e-30, 0, 0, 0, 0, 0]
     area, mx, my = m[:, 0], m[:, 1], m[:, 2]
     return np.stack(
         [

@@ -142,8 +142,15 @@ def grouped(value: float) -> str:
     return f"{value:,.10g}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", "−")
 
 
+class _Scientific(ScalarFormatter):
+    """Tick labels as plain text: setting each of them as mathematics takes longer than the whole field."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return super().__call__(x, pos).replace(r"$\mathdefault{", "").replace("}$", "")
+
+
 def _scientific() -> ScalarFormatter:
-    formatter = ScalarFormatter(useOffset=False, useMathText=True)
+    formatter = _Scientific(useOffset=False, useMathText=True)
     formatter.set_powerlimits((-3, 5))
     return formatter
 

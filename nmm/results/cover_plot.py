@@ -154,13 +154,12 @@ def _legend(canvas: Frame, manifold: Any, split: bool) -> None:
         return
     box = canvas.axes.get_position()
     width, height = canvas.figure.get_size_inches()
-    narrow = box.width * width < 3.6
     above = 0.26 if canvas.axes.get_title(loc="left") else 0.05
     canvas.figure.legend(
         handles=handles,
-        loc="upper left" if narrow else "lower left",
-        bbox_to_anchor=(box.x1 + 0.15 / width, box.y1) if narrow else (box.x0, box.y1 + above / height),
-        ncols=1 if narrow else 2,
+        loc="lower left",
+        bbox_to_anchor=(box.x0, box.y1 + above / height),
+        ncols=1 if box.width * width < 4.0 else 2,
         fontsize=SMALL,
         frameon=False,
         borderpad=0,

@@ -49,7 +49,7 @@ def quantities(name: str, values: NDArray, units: Mapping[str, str] | None = Non
         ]
     if values.ndim == 1:
         symbol = "$u$" if name == "potential" else title
-        return [Quantity(name, title, symbol, unit, True, values)]
+        return [Quantity(name, title, symbol, unit, False, values)]
     symbol = {"displacement": "$|u|$", "flux": r"$|k\nabla u|$", "gradient": r"$|\nabla u|$"}.get(name)
     length = np.linalg.norm(values.reshape(len(values), -1), axis=1)
     return [Quantity(name, f"{title}, magnitude", symbol or f"|{title}|", unit, False, length)]

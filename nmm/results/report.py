@@ -13,6 +13,20 @@ from . import html
 from .files import save_text
 
 _SHOWN_ITEMS = 2000
+_STATS = {
+    "cells": "cells of the lattice",
+    "elements": "manifold elements",
+    "whole": "of them whole cells",
+    "pieces": "of them cut pieces",
+    "patches": "physical patches",
+    "split": "weights with several patches",
+    "parts": "connected parts",
+    "smallest_piece": "smallest piece, in cells",
+    "crack_length_cut": "length of cracks with effect",
+    "crack_length_lost": "length of cracks without effect",
+    "facets": "straight pieces of boundary and crack faces",
+    "cell": "side of a cell",
+}
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -71,6 +85,7 @@ def render(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path
         f"<h1>{html.text(title)}</h1>",
         _verdict(summary, extra),
         _overlap(summary, extra),
+        _loose(summary),
         *(html.box("warn", "Warning.", warning) for warning in _warnings(extra)),
         _headline(summary),
         f"<nav>{links}</nav>",
@@ -84,7 +99,7 @@ def _verdict(summary: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
     solver = extra.get("solver") or {}
     status, residual, iterations = (summary.get(key) for key in ("status", "residual", "iterations"))
     said = [f"relative residual {residual:.2e}"] if residual is not None else []
-    said += [f"{iterations} iterations"] if iterations else []
+    said += [f"{iterations} iteration{'s' if iterations > 1 else ''}"] if iterations else []
     said += [f"tolerance {solver['tolerance']:.0e}"] if solver.get("tolerance") else []
     numbers = ", ".join(said)
     message = solver.get("message") or ""
@@ -112,11 +127,22 @@ def _overlap(summary: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
     return html.box("warn", "Crack faces interpenetrate", rest)
 
 
+def _loose(summary: Mapping[str, Any]) -> str:
+    held = summary.get("held") or ()
+    if not held:
+        return ""
+    area = sum(part.get("area") or 0.0 for part in held)
+    share = f", {area / summary['area']:.1%} of the area" if summary.get("area") else ""
+    rest = f"{len(held)} of {summary.get('parts')}{share}; see below."
+    return html.box("warn", "Parts that no boundary holds:", rest)
+
+
 def _warnings(extra: Mapping[str, Any]) -> list[str]:
     """Warnings of the run, less those that the page gives at length by itself."""
     message = (extra.get("solver") or {}).get("message")
     given = [str(warning) for warning in extra.get("warnings") or ()]
-    return [warning for warning in given if warning != message and "interpenetrate" not in warning]
+    told = (message, "interpenetrate", "held by no boundary")
+    return [warning for warning in given if not any(part and part in warning for part in told)]
 
 
 def _headline(summary: Mapping[str, Any]) -> str:
@@ -234,7 +260,7 @@ def _cleanup(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Pa
 
 
 def _cut(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path) -> str:
-    stats = extra.get("cut") or {}
+    stats = {_STATS.get(name, name): value for name, value in (extra.get("cut") or {}).items()}
     parts = [html.pairs(stats)] if stats else []
     lost = extra.get("lost") or ()
     if lost:
@@ -256,7 +282,8 @@ def _solver(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Pat
         "tolerance": solver.get("tolerance"),
         "peak memory (MB)": summary.get("peak_memory_mb"),
     }
-    known.update({f"seconds, {name}": value for name, value in (summary.get("seconds") or {}).items()})
+    for name, value in (summary.get("seconds") or {}).items():
+        known[f"seconds, {name}"] = None if value is None else html.Shown(f"{value:.3g}")
     known = {name: value for name, value in known.items() if value is not None}
     parts = [html.pairs(known)] if known else []
     parts += [_picture(directory, f) for f in extra.get("figures") or () if f.get("section") == "solver"]

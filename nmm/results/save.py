@@ -61,7 +61,7 @@ def save_case(
     mesh = solution.manifold.mesh()
     names = [name for name in DEFAULT_FIELDS if name in solution.field_names] if fields is None else fields
     tell("evaluating the fields")
-    values = {name: value for name, value in solution.fields(list(names)).items()}
+    values = dict(solution.fields(list(names)))
     found = summary(solution, seconds=seconds, errors=errors, probes=probes, memory=peak_memory_mb)
 
     with staging(directory) as stage:

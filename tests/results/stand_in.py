@@ -215,7 +215,7 @@ class Solution:
             "stress": stress,
             "von_mises": np.abs(stress).sum(1),
         }
-        return {name: known[name] for name in (names or known)}
+        return {name: known[name] for name in (known if names is None else names)}
 
     def at(self, points, side=1):
         points = np.asarray(points) - np.asarray(self.manifold.origin)

@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from benchmarks.tables import groups, rate
 from nmm.results.files import replacing
@@ -57,7 +58,7 @@ def verification(result: Mapping[str, Any]) -> Figure:
                 )
         cells = sorted({row["cells"] for _, _, rows in found for row in rows})
         panel.set_xticks(cells, [str(n) for n in cells])
-        panel.minorticks_off()
+        panel.xaxis.set_minor_locator(NullLocator())
         panel.set_title(result["problems"][problem]["title"], fontsize=9)
         panel.set_xlabel("cells along the longer side")
         panel.set_ylabel("relative error")
@@ -86,10 +87,11 @@ def outcrop(result: Mapping[str, Any]) -> Figure:
             right.loglog(cells, distance, "o-", color=f"C{number}", label=label)
     for panel in (left, right):
         panel.set_xticks(cells, [str(n) for n in cells])
-        panel.minorticks_off()
+        panel.xaxis.set_minor_locator(NullLocator())
         panel.set_xlabel("cells along the longer side")
         panel.grid(True, alpha=0.3)
-        panel.legend(fontsize=8)
+        if panel.has_data():
+            panel.legend(fontsize=8)
     left.set_ylabel("relative to the rock without fractures")
     right.set_ylabel("relative distance from the limit (dotted)")
     figure.suptitle(result["about"], fontsize=10)

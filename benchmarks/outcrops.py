@@ -33,7 +33,7 @@ def kb11(quick: bool, report: Report) -> dict:
     if not traces.exists():
         raise InputError("its data are in the repository only", where="kb11", hint="run it from a checkout")
     data = (f'domain.outline="{area.as_posix()}"', f'domain.cracks="{traces.as_posix()}"')
-    return outcrop("kb11", about, data, (64, 128) if quick else (96, 192, 384), quick, report)
+    return outcrop("kb11", about, data, (64, 128) if quick else (64, 128, 256, 512), quick, report)
 
 
 def outcrop(

@@ -89,6 +89,7 @@ def kirsch_hoop(answer: Answer) -> Mapping[str, float]:
 
 
 SMOOTH = (Rate("l2", 2.0), Rate("h1", 1.0))
+OBSERVED = (Rate("l2", 2.0, None), Rate("h1", 1.0, None))
 EXACT = (AtMost("l2", 1e-10, worst=True), AtMost("h1", 1e-10, worst=True))
 MANUFACTURED = "manufactured solution"
 
@@ -116,7 +117,7 @@ PROBLEMS = (
             Target("largest hoop stress", 3.0, 0.02),
             AtMost("hoop rms", 0.02),
             AtMost("hoop worst", 0.07),
-            *SMOOTH,
+            *OBSERVED,
         ),
         "Kirsch 1898",
         measure=kirsch_hoop,
@@ -125,7 +126,7 @@ PROBLEMS = (
         "cantilever",
         (24, 48, 96, 192),
         (12, 24, 48),
-        (*SMOOTH, Target("v(48, 0)", -0.0089, 0.01)),
+        (Rate("l2", 2.0), Rate("h1", 1.0, faster=True), Target("v(48, 0)", -0.0089, 0.01)),
         "Timoshenko and Goodier, art. 21",
         measure=deflection(48.0, 0.0, "v(48, 0)"),
     ),
@@ -135,7 +136,7 @@ PROBLEMS = (
         "inclusion",
         (16, 32, 64, 128),
         (16, 32),
-        (Rate("l2", 1.5, None), Rate("h1", 0.5, None)),
+        (Rate("l2", 1.0, None), Rate("h1", 0.5, None)),
         "radial solution; the kink at the border is not in the cover",
     ),
 )

@@ -79,15 +79,24 @@ def verification(result: Mapping[str, Any]) -> list[str]:
     known = [(name, p["title"], p["reference"]) for name, p in result["problems"].items()]
     parts = [
         "Errors are relative to the same norm of the exact solution, on the finest cover;"
-        " rates by least squares over all covers.",
+        " rates between the two finest.",
         table(heads, summary),
+        "The limits in brackets are promises of nmm; for a peer they are information.",
         "## Problems",
         table(("name", "problem", "reference"), known),
     ]
     if result["skipped"]:
-        rows = [(s["method"], s.get("problem", "all"), s["reason"]) for s in result["skipped"]]
-        parts += ["## Skipped", table(("method", "problem", "reason"), rows)]
+        parts += ["## Skipped", table(("method", "reason", "problems"), reasons(result["skipped"]))]
     return parts
+
+
+def reasons(skipped: Sequence[Mapping]) -> list[tuple[str, str, str]]:
+    """One row for each method and reason, with all the problems it holds for."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for item in skipped:
+        named = f"{item['problem']} ({item['cover']})" if "problem" in item else "all"
+        found.setdefault((item["method"], item["reason"]), []).append(named)
+    return [(method, reason, ", ".join(problems)) for (method, reason), problems in found.items()]
 
 
 def groups(rows: Sequence[Mapping]) -> Iterable[tuple[str, str, str, list[Mapping]]]:

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 
 from nmm.errors import NotConverged
-from nmm.manifold.manifold import Manifold
 from nmm.physics.problem import Problem
 from nmm.physics.values import check_parameters
 from nmm.results.solution import Solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.held import loose_parts, without_motion
 from nmm.solve.linear import Auto
-from nmm.results.recovery import element_points
-from nmm.cover.weights import hat_values
 
 
 def forward(
-    problem: Problem, solver: Any = None, throw: bool = True, progress: Callable[[str, float], None] | None = None
+    problem: Problem,
+    solver: Any = None,
+    throw: bool = True,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Callable[..., Solution]:
     """The map from parameters to the solution of `problem`.
 
@@ -65,14 +65,5 @@ def solve_system(problem: Problem, system: System, loose, solver, progress):
     answer = solver.solve(matrix, system.load[index], report)
     u = np.zeros(len(free))
     u[index] = answer.value
-    if loose:
-        u = without_motion(problem, u, loose, patch_mass(manifold))
-    return u.reshape(-1, c), answer
-
-
-def patch_mass(manifold: Manifold) -> np.ndarray:
-    """Integral (patches,) of the weight of each patch over its part of the domain."""
-    points, area = element_points(manifold)
-    upper = manifold.element_cells() % 2 == 1
-    weights = hat_values(manifold.shape, points, np.repeat(upper[:, None], 3, 1)).mean(1) * area[:, None]
-    return np.bincount(manifold.element_patches().ravel(), weights.ravel(), manifold.patches)
+    u = u.reshape(-1, c)
+    return (without_motion(problem, u, loose) if loose else u), answer

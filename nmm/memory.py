@@ -11,8 +11,8 @@ try:
 except ImportError:  # not on Windows
     resource = None
 
-BYTES_PER_UNKNOWN = 1500
-"""Peak of cutting, assembling and solving, measured per unknown on lattices of 10^4 to 10^6 cells."""
+PER_SQUARE, PER_UNKNOWN = 2.5e3, 2.5e3
+"""Bytes at the peak of cutting, solving and drawing, measured on lattices of 10^3 to 5 10^5 squares."""
 
 
 def check_memory(
@@ -37,7 +37,8 @@ def check_memory(
 
 def memory_estimate(squares: int, components: int, shape: str = "quad") -> float:
     """Bytes that cutting and solving on `squares` lattice squares take at their peak, roughly."""
-    return float(squares) * components * BYTES_PER_UNKNOWN * (1.2 if shape == "triangle" else 1.0)
+    cells = float(squares) * (1.5 if shape == "triangle" else 1.0)
+    return cells * (PER_SQUARE + components * PER_UNKNOWN)
 
 
 def available_memory() -> int:
@@ -57,12 +58,17 @@ def _meminfo() -> int | None:
 
 
 def _cgroup() -> int | None:
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    root = Path("/sys/fs/cgroup")
+    for folder, limit, used, cache in (
+        (root, "memory.max", "memory.current", "inactive_file"),
+        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
         try:
-            return max(int(Path(limit).read_text()) - int(Path(used).read_text()), 0)
+            free = int((folder / limit).read_text()) - int((folder / used).read_text())
+            # The kernel gives cached files up when memory is wanted.
+            lines = (folder / "memory.stat").read_text().splitlines()
+            cached = sum(int(line.split()[1]) for line in lines if line.startswith(f"{cache} "))
+            return max(free + cached, 0)
         except (OSError, ValueError):
             continue
     return None

@@ -78,8 +78,8 @@ def cut_table(case: Any, manifold: Any, picture: Path) -> Table:
     for kind, number in report.counts.items():
         if number:
             rows.append((f"clean-up: {kind}", f"{number:,}"))
-    squares = manifold.nx * manifold.ny
-    needed, free = memory_estimate(squares, components, manifold.shape), available_memory()
+    # Elements rather than the lattice's cells: where the domain is not, nothing is stored.
+    needed, free = memory_estimate(cut["elements"], components), available_memory()
     rows.append(("memory to solve", f"about {needed / 2**20:,.0f} MiB of {free / 2**20:,.0f} MiB"))
     rows.append(("covers", str(picture)))
     return _two_columns(case.title, rows)

@@ -88,10 +88,14 @@ MALFORMED = {
         RECTANGLE.replace("}", ", circle = [0, 0, 1] }"),
         ["outline", "exactly one"],
     ),
-    "a hole outside": ("[1.4, 0.6, 0.15]", "[9, 9, 0.1]", ["plate.toml", "hole 0"]),
-    "an empty region": ("[1.0, 0.3, 0.1]", "[9.0, 0.3, 0.1]", ["plate.toml", "inclusion"]),
+    "a hole outside": ("[1.4, 0.6, 0.15]", "[9, 9, 0.1]", ["line 3", "domain.holes.0", "hole 0"]),
+    "an empty region": ("[1.0, 0.3, 0.1]", "[9.0, 0.3, 0.1]", ["line 6", "domain.region]] 0", "inclusion"]),
     "nothing left of the domain": ("[1.4, 0.6, 0.15]", "[1, 0.5, 9]", ["plate.toml", "hole|area|empty"]),
-    "an inline crack outside": (CRACKS, "cracks = [[[5, 5], [6, 6]]]", ["plate.toml", "crack 0", "outside"]),
+    "an inline crack outside": (
+        CRACKS,
+        "cracks = [[[5, 5], [6, 6]]]",
+        ["line 4", "domain.cracks.0", "crack 0", "outside"],
+    ),
     "a crack of one point": (CRACKS, "cracks = [[[0.5, 0.0]]]", ["domain.cracks.0", "two"]),
     "NaN coordinates": (CRACKS, "cracks = [[[0.5, nan], [0.5, 0.3]]]", ["domain.cracks.0", "nan", "finite"]),
     "NaN in a file": (CRACKS, 'cracks = "nan.geojson"', ["nan.geojson", "finite|NaN|number"]),
@@ -103,7 +107,11 @@ MALFORMED = {
     "a truncated DXF": (CRACKS, 'cracks = "cut.dxf"', ["domain.cracks.0", "cut.dxf"]),
     "a bad GeoJSON": (CRACKS, 'cracks = "bad.geojson"', ["domain.cracks.0", "bad.geojson"]),
     "a file of an unknown kind": (CRACKS, 'cracks = "notes.txt"', ["domain.cracks.0", "geojson|GeoJSON"]),
-    "a file with nothing inside": (CRACKS, 'cracks = "far.geojson"', ["far.geojson|crack", "coordinate"]),
+    "a file with nothing inside": (
+        CRACKS,
+        'cracks = "far.geojson"',
+        ["line 4", "domain.cracks.0", "far.geojson", "coordinate"],
+    ),
     "a layer that does not exist": (
         CRACKS,
         'cracks = { file = "joints.dxf", layer = "J9" }',
@@ -117,7 +125,7 @@ MALFORMED = {
     "contradictory boundary values": (
         PULL,
         'displacement = [1, 0]\n[[boundary]]\non = "x == 2"\ndisplacement = [2, 0]',
-        ["plate.toml", "both|two", "x == 2"],
+        ["plate.toml", "both prescribe", "x == 2", "boundary]] 2"],
     ),
     "a lattice that cannot fit": ("cells = 16", "cell = 1e-7", ["line 11", "cover", "GiB", "would fit"]),
     "a call to open": (
@@ -336,6 +344,22 @@ def test_a_run_that_fails_leaves_a_summary_that_says_so(folder, capsys, monkeypa
     assert json.loads((folder / "results/plate/summary.json").read_text())["status"] == "failed"
 
 
+def test_entries_with_one_name_are_refused(folder, capsys):
+    named = PLATE.replace("[[boundary]]", '[[boundary]]\nname = "edge"')
+    (folder / "plate.toml").write_text(named)
+    assert nmm("check", "plate.toml") == 2
+    assert "edge" in capsys.readouterr().err
+
+
+def test_single_precision_solves_the_same_problem(folder):
+    (folder / "plate.toml").write_text(PLATE)
+    found = []
+    for precision in ("float64", "float32"):
+        assert nmm("solve", "plate.toml", "-q", "--set", f'solve.precision="{precision}"') == 0
+        found.append(json.loads((folder / "results/plate/summary.json").read_text())["energy"])
+    assert found[1] == pytest.approx(found[0], rel=1e-3)
+
+
 def test_interrupting_ends_with_130_and_writes_nothing(folder, capsys, monkeypatch):
     import nmm.run
 
@@ -378,11 +402,24 @@ def test_report_is_written_again_from_the_results(folder, capsys):
     assert "summary.json" in capsys.readouterr().err
 
 
-def test_version_and_help_do_not_wait_for_jax(folder):
+def test_an_estimate_of_memory_grows_with_the_lattice_and_a_fitting_cell_fits():
+    from nmm.errors import CapacityError
+    from nmm.memory import available_memory, check_memory
+
+    assert available_memory() > 0
+    check_memory(10_000, 0.01, 2, available=2**30)
+    with pytest.raises(CapacityError, match="would fit") as caught:
+        check_memory(10**8, 1e-4, 2, available=2**30)
+    cell = float(re.search(r"a cell of (\S+) would fit", str(caught.value))[1])
+    check_memory(round(10**8 * (1e-4 / cell) ** 2), cell, 2, available=2**30)
+
+
+def test_version_and_help_do_not_wait_for_figures_and_readers(folder):
     code = (
         "import sys; from nmm.cli import main\n"
         "try: main(['--version'])\n"
-        "except SystemExit as end: sys.exit(end.code or 'jax' in sys.modules or 'matplotlib' in sys.modules)"
+        "except SystemExit as end:\n"
+        "    sys.exit(end.code or 'matplotlib' in sys.modules or 'ezdxf' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=ENVIRONMENT

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nmm.case.domain_tables import Crack, Region, Shape
-from nmm.case.physics_tables import ELASTIC, FLOW, Boundary, GridFile, Material
+from nmm.case.physics_tables import ELASTIC, FLOW, Boundary, GridFile, Material, PointLoad
 from nmm.case.positions import Path, line_of
 from nmm.case.schema import OutputTable, Spec
 from nmm.case.values import suggestion
@@ -95,6 +95,7 @@ class Case:
 
     def __init__(self, path: FilePath, text: str, spec: Spec, places: Places):
         self.path, self.text, self.spec, self.places = path, text, spec, places
+        self._traces: list[int] = []
 
     @property
     def name(self) -> str:
@@ -162,7 +163,9 @@ class Case:
                 domain = domain.with_hole(shape, name=hole.name)
         for i, crack in enumerate(table.cracks):
             with put("domain", "cracks", i):
+                before = len(domain.cracks)
                 domain = self._with_crack(domain, crack, i)
+                self._traces.append(len(domain.cracks) - before)
         for i, region in enumerate(table.region):
             for name, shape in self._regions(region, i):
                 with put("domain", "region", i):
@@ -266,14 +269,20 @@ class Case:
             return GridValue(values, grid.box, grid.interpolation)
 
     def boundary(self) -> list[Any]:
-        """The boundary terms in the file's order, then the point loads."""
-        found = []
-        for i, entry in enumerate(self.spec.boundary):
-            with self.places.put("boundary", i):
-                found.append(_term(entry))
-        for i, load in enumerate(self.spec.point_load):
-            with self.places.put("point_load", i):
-                found.append(terms.point_load(load.at, load.force, name=load.name))
+        """The boundary terms in the file's order, then the point loads.
+
+        An entry without a name is called by what it says; where another one says the same, its number
+        tells them apart.
+        """
+        entries = [("boundary", i, entry) for i, entry in enumerate(self.spec.boundary)]
+        entries += [("point_load", i, entry) for i, entry in enumerate(self.spec.point_load)]
+        found: list[Any] = []
+        for table, i, entry in entries:
+            with self.places.put(table, i):
+                term = _term(entry)
+            if entry.name is None and any(other.name == term.name for other in found):
+                term = replace(term, name=f"{term.name} ([[{table}]] {i})")
+            found.append(term)
         return found
 
     def solver(self) -> Any:
@@ -285,8 +294,20 @@ class Case:
         """The domain cut by the lattice; raises `CapacityError` before a lattice that cannot fit is tried."""
         with self.places.put("cover", "cell" if self.spec.cover.cell is not None else "cells"):
             check_memory(*self._size(), self.components, self.spec.cover.shape)
-        with self.places.put():
+        with self.places.put(entries=self._entities()):
             return cut(self.domain(), self.lattice(), dtype=self.spec.solve.precision)
+
+    def _entities(self) -> dict[str, Path]:
+        """Paths of holes, cracks, regions and files by the names that errors about the geometry use."""
+        table, number = self.spec.domain, 0
+        found: dict[str, Path] = {f"hole {i}": ("domain", "holes", i) for i in range(len(table.holes))}
+        found |= {f"region {region.name}": ("domain", "region", i) for i, region in enumerate(table.region)}
+        for i, (crack, traces) in enumerate(zip(table.cracks, self._traces, strict=True)):
+            if crack.file is not None:
+                found[str(self.file(crack.file))] = ("domain", "cracks", i)
+            found |= {f"crack {number + k}": ("domain", "cracks", i) for k in range(traces)}
+            number += traces
+        return found
 
     def _size(self) -> tuple[int, float]:
         """Number of lattice squares over the bounding box, and their side."""
@@ -325,8 +346,10 @@ def _with_values(text: str, parameters: Mapping[str, float]) -> str:
     return text
 
 
-def _term(entry: Boundary) -> Any:
+def _term(entry: Boundary | PointLoad) -> Any:
     name = entry.name
+    if isinstance(entry, PointLoad):
+        return terms.point_load(entry.at, entry.force, name=name)
     if entry.displacement is not None:
         return terms.fixed(entry.on, displacement=entry.displacement, name=name)
     if entry.normal is not None:

@@ -163,7 +163,8 @@ class Grid:
         if np.isscalar(family):
             family = np.full(np.shape(i), family)
         return np.choose(
-            family, [j * self.nx + i, horizontal + j * (self.nx + 1) + i, horizontal + vertical + j * self.nx + i]
+            family,
+            [j * self.nx + i, horizontal + j * (self.nx + 1) + i, horizontal + vertical + j * self.nx + i],
         )
 
     def edge_parts(self, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

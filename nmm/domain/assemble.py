@@ -11,7 +11,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from nmm.domain.shapes import FINE, Join, Leaf, Minus, Ring, Shape, leaf_polygon, ring
+from nmm.domain.rings import FINE, Ring, ring, ring_polygon
+from nmm.domain.shapes import Leaf, Minus, Shape, join
 from nmm.errors import GeometryError
 
 # Ends of curves that are the same point, relative to the size of the drawing.
@@ -114,7 +115,7 @@ def area(outlines: list[Ring], where: str) -> Shape:
     if not outlines:
         raise GeometryError("no closed outline", where=where)
     shift = outlines[0].points[0]
-    polygons = np.array([leaf_polygon(r, FINE * _size(r), shift, where)[0] for r in outlines])
+    polygons = np.array([ring_polygon(r, FINE * _size(r), shift, where)[0] for r in outlines])
     inner, outer = shapely.STRtree(polygons).query(polygons, predicate="covered_by")
     inner, outer = inner[inner != outer], outer[inner != outer]
     depth = np.bincount(inner, minlength=len(polygons))
@@ -122,7 +123,7 @@ def area(outlines: list[Ring], where: str) -> Shape:
     for number in np.flatnonzero(depth % 2 == 0):
         holes = [outlines[i] for i in inner[outer == number] if depth[i] == depth[number] + 1]
         parts.append(with_holes(outlines[number], holes))
-    return union(parts)
+    return join("|", parts)
 
 
 def _size(outline: Ring) -> float:
@@ -136,11 +137,3 @@ def with_holes(outline: Ring, holes: list[Ring], name: str | None = None) -> Sha
     for hole in holes:
         shape = Minus(shape, Leaf(hole), last=True)
     return shape
-
-
-def union(parts: list[Shape]) -> Shape:
-    """Union of any number of shapes, as a tree no deeper than need be."""
-    while len(parts) > 1:
-        pairs: list[Shape] = [Join("|", a, b) for a, b in zip(parts[::2], parts[1::2], strict=False)]
-        parts = pairs + parts[2 * len(pairs) :]
-    return parts[0]

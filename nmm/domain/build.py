@@ -8,7 +8,8 @@ import shapely
 from nmm.domain import shapes
 from nmm.domain.cleanup import clean, keys, node
 from nmm.domain.geometry import CleanupReport, Entity, Geometry
-from nmm.domain.noding import first_equal, split_segments
+from nmm.domain.rings import Area, areas_only
+from nmm.domain.segments import first_equal, split_segments
 from nmm.errors import GeometryError
 
 # Rounding errors of crossings, relative to the diagonal of the bounding box, and of the input's own
@@ -126,7 +127,7 @@ def _boundary(area):
     """Points (n, 2), directed boundary segments (m, 2) in the order of their rings, and for each the
     (part, ring) it belongs to."""
     # The union of one polygon with nothing nodes its rings with one another.
-    area = shapely.orient_polygons(shapes.areas_only(shapely.union_all([area])))
+    area = shapely.orient_polygons(areas_only(shapely.union_all([area])))
     coordinates, segments, owner = [], [], []
     start = 0
     for part, polygon in enumerate(shapely.get_parts(area)):
@@ -143,7 +144,7 @@ def _boundary(area):
     return points[first], index[segments], np.concatenate(owner)
 
 
-def _polygon(points, boundary, ring) -> shapes.Area:
+def _polygon(points, boundary, ring) -> Area:
     key = ring[:, 0] * (ring[:, 1].max() + 1) + ring[:, 1]
     starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
     lines = np.split(points[boundary[:, 0]], starts[1:])
@@ -185,7 +186,7 @@ def _regions(domain, cell, shift, area):
         polygon, _ = shapes.evaluate(region.shape, cell, shift)
         if not polygon.area > 0:
             raise GeometryError("is empty", where=f"region {name}")
-        if not shapes.areas_only(shapely.intersection(polygon, area)).area > 0:
+        if not areas_only(shapely.intersection(polygon, area)).area > 0:
             raise GeometryError(
                 f"lies wholly outside the domain: it is {shapes.box_text(region.bounds)}, "
                 f"the domain is {shapes.box_text(domain.bounds)}",

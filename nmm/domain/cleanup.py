@@ -11,7 +11,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from nmm.domain.geometry import CleanupReport, Item
-from nmm.domain.noding import Noder, split_segments
+from nmm.domain.noding import Noder
+from nmm.domain.segments import split_segments
 from nmm.domain.shapes import box_text
 from nmm.errors import GeometryError
 

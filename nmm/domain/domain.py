@@ -10,7 +10,8 @@ import numpy as np
 from nmm.domain import shapes
 from nmm.domain.build import discretise
 from nmm.domain.geometry import Geometry
-from nmm.domain.shapes import Join, Leaf, Minus, Shape
+from nmm.domain.rings import as_points, ring
+from nmm.domain.shapes import Join, Leaf, Minus, Shape, join
 from nmm.errors import GeometryError
 
 SNAP = 1e-9
@@ -82,13 +83,14 @@ class Domain:
             return NotImplemented
         cracks, regions = self.cracks + other.cracks, self.regions + other.regions
         snap = max(self.snap, other.snap)
-        return Domain(Join(kind, self.shape, other.shape), cracks, regions, snap)
+        return Domain(join(kind, (self.shape, other.shape)), cracks, regions, snap)
 
     def __sub__(self, other: Domain) -> Domain:
         if not isinstance(other, Domain):
             return NotImplemented
-        shape = self.shape
-        for part in _united(other.shape):
+        shape, taken = self.shape, other.shape
+        parts = taken.parts if isinstance(taken, Join) and taken.kind == "|" else (taken,)
+        for part in parts:
             shape = Minus(shape, part, Domain(part).name)
         return replace(self, shape=shape)
 
@@ -111,7 +113,7 @@ class Domain:
             number = len(self.cracks) + index
             name = names[index] if names is not None else None
             crack = given if isinstance(given, Crack) else Crack(given, inline=inline)
-            points = shapes.as_points(crack.points, crack.label(number))
+            points = as_points(crack.points, crack.label(number))
             if len(points) < 2:
                 count = f"{len(points)} point{'s' * (len(points) != 1)}"
                 raise GeometryError(f"{count}; a crack has at least two", where=crack.label(number))
@@ -147,15 +149,9 @@ class Domain:
         return discretise(self, float(cell))
 
 
-def _united(shape: Shape) -> list[Shape]:
-    if isinstance(shape, Join) and shape.kind == "|":
-        return [*_united(shape.first), *_united(shape.second)]
-    return [shape]
-
-
 def rectangle(xmin: float, ymin: float, xmax: float, ymax: float, name: str | None = None) -> Domain:
     """The rectangle between two corners; xmin < xmax and ymin < ymax."""
-    corners = shapes.as_points([(xmin, ymin), (xmax, ymax)], name or "rectangle")
+    corners = as_points([(xmin, ymin), (xmax, ymax)], name or "rectangle")
     for axis, low, high in (("x", xmin, xmax), ("y", ymin, ymax)):
         if not low < high:
             raise GeometryError(
@@ -164,22 +160,22 @@ def rectangle(xmin: float, ymin: float, xmax: float, ymax: float, name: str | No
                 hint="the order is xmin, ymin, xmax, ymax",
             )
     (a, b), (c, d) = corners
-    return Domain(Leaf(shapes.ring([(a, b), (c, b), (c, d), (a, d)], what=name or "rectangle"), name))
+    return Domain(Leaf(ring([(a, b), (c, b), (c, d), (a, d)], what=name or "rectangle"), name))
 
 
 def disk(center: Sequence[float], radius: float, name: str | None = None) -> Domain:
     """The disk around `center`: four arcs, made chords only when the size of the cells is known."""
     what = name or "disk"
-    (x, y) = shapes.as_points([center], what)[0]
+    (x, y) = as_points([center], what)[0]
     if not (np.isfinite(radius) and radius > 0):
         raise GeometryError(f"the radius is {radius}; it must be a positive number", where=what)
     points = [(x + radius, y), (x, y + radius), (x - radius, y), (x, y - radius)]
-    return Domain(Leaf(shapes.ring(points, [np.tan(np.pi / 8)] * 4, what), name))
+    return Domain(Leaf(ring(points, [np.tan(np.pi / 8)] * 4, what), name))
 
 
 def polygon(points, holes=(), name: str | None = None) -> Domain:
     """The polygon through `points` (n, 2), in either direction, open or closed, less `holes` (polygons)."""
-    domain = Domain(Leaf(shapes.ring(points, what=name or "polygon"), name))
+    domain = Domain(Leaf(ring(points, what=name or "polygon"), name))
     for number, hole in enumerate(holes):
-        domain = domain.with_hole(Domain(Leaf(shapes.ring(hole, what=f"hole {number}"))))
+        domain = domain.with_hole(Domain(Leaf(ring(hole, what=f"hole {number}"))))
     return domain

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nmm.domain.assemble import union, with_holes
-from nmm.domain.shapes import Shape, ring
+from nmm.domain.assemble import with_holes
+from nmm.domain.rings import ring
+from nmm.domain.shapes import Shape, join
 from nmm.errors import InputError
 
 LINES = {"LineString": 0, "MultiLineString": 1}
@@ -69,7 +70,7 @@ def areas(path: Path) -> list[tuple[Shape, dict[str, Any], str]]:
             shapes.append(with_holes(outline, holes, feature.name))
         if not shapes:
             raise InputError("no polygon in it", where=feature.where, hint=COMPLETE)
-        found.append((union(shapes), feature.properties, feature.where))
+        found.append((join("|", shapes), feature.properties, feature.where))
     return found
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import shapely
 
-from nmm.domain.assemble import Curve, area, rings, union, with_holes
+from nmm.domain.assemble import Curve, area, rings, with_holes
 from nmm.domain.extras import needs
-from nmm.domain.shapes import Shape, ring
+from nmm.domain.rings import ring
+from nmm.domain.shapes import Shape, join
 from nmm.errors import InputError
 
 
@@ -74,7 +75,7 @@ def _covered(mesh, faces, where: str) -> Shape:
         parts.append(with_holes(outline, holes))
     if not parts:
         raise InputError("has no triangle with an area", where=where)
-    return union(parts)
+    return join("|", parts)
 
 
 def _cells(mesh, path: Path, groups: tuple[str, ...] | None) -> list[tuple[str, np.ndarray]]:

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from scipy.spatial import KDTree
 
+from nmm.domain.segments import as_lines, crossings, first_equal, project, split_segments
 from nmm.errors import GeometryError
 
 ROUNDS = 60
@@ -72,7 +73,7 @@ class Noder:
         fixed = self.points[: self.n_fixed]
         self.fixed_tree = KDTree(fixed) if self.n_fixed else None
         self.fixed_point_tree = shapely.STRtree(np.asarray(shapely.points(fixed)))
-        self.fixed_segment_tree = shapely.STRtree(_lines(self.points, self.fixed_segments))
+        self.fixed_segment_tree = shapely.STRtree(as_lines(self.points, self.fixed_segments))
         self._tidy()
 
     def run(self) -> Noder:
@@ -145,7 +146,7 @@ class Noder:
         if not used.size:
             return False
         free = used[(used >= self.n_fixed) & (self.pin[used] < 0)]
-        lines = _lines(self.points, self.segments)
+        lines = as_lines(self.points, self.segments)
         reach = max(self.snap, self.exact)
         near = {"predicate": "dwithin", "distance": reach * (1 + 1e-9)}
         at, hit = shapely.STRtree(lines).query(shapely.points(self.points[used]), **near)
@@ -162,7 +163,7 @@ class Noder:
         ends = np.empty((len(segment), 2), dtype=int)
         ends[on_fixed] = self.fixed_segments[segment[on_fixed]]
         ends[~on_fixed] = self.segments[segment[~on_fixed]]
-        foot, t, distance = _project(self.points[vertex], self.points[ends[:, 0]], self.points[ends[:, 1]])
+        foot, t, distance = project(self.points[vertex], self.points[ends[:, 0]], self.points[ends[:, 1]])
         to_ends = np.hypot(*np.moveaxis(self.points[vertex, None] - self.points[ends], 2, 0)).min(axis=1)
         keep = (vertex[:, None] != ends).all(axis=1) & (t > 0) & (t < 1) & (distance <= reach)
         keep &= to_ends > np.where(distance <= self.exact, self.joined, reach)
@@ -212,20 +213,20 @@ class Noder:
 
     def _cross(self) -> bool:
         """Give segments that cross a common vertex."""
-        lines = _lines(self.points, self.segments)
+        lines = as_lines(self.points, self.segments)
         if not len(lines):
             return False
         first, second = shapely.STRtree(lines).query(lines, predicate="intersects")
         apart = (self.segments[first][:, :, None] != self.segments[second][:, None, :]).all(axis=(1, 2))
         apart &= first < second
         first, second = first[apart], second[apart]
-        point, t, u = _crossing(self.points, self.segments[first], self.segments[second])
+        point, t, u = crossings(self.points, self.segments[first], self.segments[second])
         near, fixed = self.fixed_segment_tree.query(lines, predicate="intersects")
         ends, other = self.segments[near], self.fixed_segments[fixed]
         apart = (ends[:, :, None] != other[:, None, :]).all(axis=(1, 2))
         apart &= (self.pin[ends] != fixed[:, None]).all(axis=1)
         near, fixed, ends, other = near[apart], fixed[apart], ends[apart], other[apart]
-        on_fixed, _, w = _crossing(self.points, other, ends)
+        on_fixed, _, w = crossings(self.points, other, ends)
         if not len(first) and not len(near):
             return False
         n = len(self.points)
@@ -297,52 +298,3 @@ class Noder:
         x, y = self.points[vertex]
         path = int(self.owner[vertex]) if path is None else int(path)
         self.events.append(Event(kind, path, int(other), (float(x), float(y)), moved=moved))
-
-
-def _lines(points: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    return np.asarray(shapely.linestrings(points[segments]))
-
-
-def split_segments(segments: np.ndarray, cut: np.ndarray, vertex: np.ndarray):
-    """Segments (m, 2) with `vertex` (k,) put into the segments `cut` (k,), which is sorted and, within
-    a segment, in the order from its start; and the source segment of each."""
-    counts = np.bincount(cut, minlength=len(segments)) + 1
-    source = np.repeat(np.arange(len(segments)), counts)
-    first = np.cumsum(counts) - counts
-    inner = np.ones(len(source), dtype=bool)
-    inner[first] = False
-    start = segments[source, 0]
-    start[inner] = vertex
-    end = segments[source, 1]
-    end[np.flatnonzero(inner) - 1] = vertex
-    return np.stack([start, end], axis=1), source
-
-
-def first_equal(points: np.ndarray) -> np.ndarray:
-    """For each point the index of the first one with the same coordinates."""
-    order = np.lexsort((np.arange(len(points)), points[:, 1], points[:, 0]))
-    new = np.ones(len(points), dtype=bool)
-    new[1:] = np.any(points[order[1:]] != points[order[:-1]], axis=1)
-    number = np.empty(len(points), dtype=int)
-    number[order] = order[np.flatnonzero(new)][np.cumsum(new) - 1] if len(points) else 0
-    return number
-
-
-def _project(point, start, end):
-    along = end - start
-    t = ((point - start) * along).sum(axis=1) / np.maximum((along**2).sum(axis=1), 1e-300)
-    near = np.where(t[:, None] <= 0.5, start + t[:, None] * along, end - (1 - t)[:, None] * along)
-    return near, t, np.hypot(*(point - near).T)
-
-
-def _crossing(points, one, two):
-    """Where segments cross, as points on the first, and the parameters along both."""
-    p, q = points[one[:, 0]], points[two[:, 0]]
-    r, s = points[one[:, 1]] - p, points[two[:, 1]] - q
-    cross = r[:, 0] * s[:, 1] - r[:, 1] * s[:, 0]
-    cross = np.where(cross == 0, 1e-300, cross)
-    d = q - p
-    t = np.clip((d[:, 0] * s[:, 1] - d[:, 1] * s[:, 0]) / cross, 0, 1)
-    u = np.clip((d[:, 0] * r[:, 1] - d[:, 1] * r[:, 0]) / cross, 0, 1)
-    near = np.where(t[:, None] <= 0.5, p + t[:, None] * r, points[one[:, 1]] - (1 - t)[:, None] * r)
-    return near, t, u

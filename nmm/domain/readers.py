@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nmm.domain import dxf, geojson, gmsh
-from nmm.domain.assemble import area, rings, union
+from nmm.domain.assemble import area, rings
 from nmm.domain.domain import Crack, Domain
+from nmm.domain.shapes import join
 from nmm.errors import InputError
 
 SUFFIXES = {".geojson": "geojson", ".json": "geojson", ".dxf": "dxf", ".msh": "msh"}
@@ -23,7 +24,7 @@ def read_domain(path: str | Path, layer: Layers = None) -> Domain:
     """
     path, kind, layers = _open(path, layer)
     if kind == "geojson":
-        return Domain(union([shape for shape, _, _ in geojson.areas(path)]))
+        return Domain(join("|", [shape for shape, _, _ in geojson.areas(path)]))
     if kind == "dxf":
         return Domain(area(rings(dxf.curves(path, layers), str(path)), str(path)))
     return Domain(gmsh.shape(path, layers))

@@ -1,138 +1,16 @@
-"""Plane shapes: rings of straight and circular edges, and the Boolean tree over them."""
+"""Plane shapes: the Boolean tree over rings, its bounds, holes and polygon."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import shapely
 
-from nmm.errors import CapacityError, GeometryError
-
-CHORDS_PER_CIRCLE = 64
-MOST_CHORDS = 4_000_000
-# The cell, relative to a ring's size, at which rings are judged before the cell is known: about
-# 2,500 chords a circle.
-FINE = 0.02
-
-Area = shapely.Polygon | shapely.MultiPolygon
-
-
-@dataclass(frozen=True, eq=False)
-class Ring:
-    """A closed curve.
-
-    `points` (n, 2) without a repeated last point; `bulges` (n,) of the edges that start at each
-    point: tan(angle / 4) of a circular arc, positive when it turns counterclockwise, 0 for a
-    straight edge (the convention of DXF).
-    """
-
-    points: np.ndarray
-    bulges: np.ndarray
-
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """(xmin, ymin, xmax, ymax), arcs included exactly."""
-        corners = [self.points]
-        arcs = np.flatnonzero(self.bulges)
-        if arcs.size:
-            center, radius, start, sweep = self.arcs(arcs, self.points)
-            for quarter in range(4):
-                # How far along the arc, as an angle, the extreme point lies; extremes at the
-                # arc's own ends are left to the end points, which are exact.
-                along = np.mod((quarter * np.pi / 2 - start) * np.sign(sweep), 2 * np.pi)
-                inside = (along > 1e-9) & (along < np.abs(sweep) - 1e-9)
-                direction = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)][quarter])
-                corners.append(center[inside] + radius[inside, None] * direction)
-        corners = np.concatenate(corners)
-        (xmin, ymin), (xmax, ymax) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
-        return xmin, ymin, xmax, ymax
-
-    def flatten(self, cell: float, shift: np.ndarray) -> np.ndarray:
-        """Vertices (m, 2) of the polygon that stands for the ring, in coordinates less `shift`.
-
-        The sagitta of every chord is at most 1e-3 cell**2 / diameter of its circle, a full circle
-        has at least 64 chords, and the vertices lie on the circle to rounding.
-        """
-        points = self.points - shift
-        arcs = np.flatnonzero(self.bulges)
-        if not arcs.size:
-            return points
-        center, radius, start, sweep = self.arcs(arcs, points)
-        # sagitta = r (1 - cos(a/2)) = 2 r sin(a/4)^2 with a the angle of a chord
-        angle = 4 * np.arcsin(np.minimum(1.0, np.sqrt(0.25e-3) * cell / radius))
-        angle = np.minimum(angle * (1 - 1e-9), 2 * np.pi / CHORDS_PER_CIRCLE)
-        chords = np.ceil(np.abs(sweep) / angle * (1 - 1e-12))
-        if not chords.sum() <= MOST_CHORDS:
-            raise CapacityError(
-                f"arcs of radius {radius.max():.6g} need {chords.sum():.3g} chords at a cell of {cell:.6g}",
-                hint="use a larger cell",
-            )
-        counts = np.ones(len(points), dtype=int)
-        counts[arcs] = chords.astype(int)
-        first = np.cumsum(counts) - counts
-        vertices = np.repeat(points, counts, axis=0)
-        step = np.arange(counts.sum()) - np.repeat(first, counts)
-        owner = np.repeat(np.arange(len(points)), counts)
-        inner = np.flatnonzero(step)
-        arc = np.searchsorted(arcs, owner[inner])
-        turn = start[arc] + sweep[arc] * (step[inner] / counts[owner[inner]])
-        vertices[inner] = center[arc] + radius[arc, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-        return vertices
-
-    def arcs(self, arcs: np.ndarray, points: np.ndarray):
-        """Center (k, 2), radius, first angle and signed sweep (k,) of the edges `arcs` (k,) of the ring,
-        when its vertices are `points`."""
-        start, end, bulge = points[arcs], np.roll(points, -1, axis=0)[arcs], self.bulges[arcs]
-        chord = end - start
-        left = np.stack([-chord[:, 1], chord[:, 0]], axis=1)
-        center = (start + end) / 2 + left * ((1 - bulge**2) / (4 * bulge))[:, None]
-        radius = np.hypot(*chord.T) * (1 + bulge**2) / (4 * np.abs(bulge))
-        first = np.arctan2(start[:, 1] - center[:, 1], start[:, 0] - center[:, 0])
-        return center, radius, first, 4 * np.arctan(bulge)
-
-
-def ring(points, bulges=None, what: str = "polygon") -> Ring:
-    """A checked ring; `what` names it in errors.
-
-    Raises GeometryError for fewer than three points (two when there are arcs), a coordinate that
-    is not finite, no area, or edges that cross one another.
-    """
-    points = as_points(points, what)
-    bulges = np.zeros(len(points)) if bulges is None else np.array(bulges, dtype=float)
-    if len(points) > 1 and np.array_equal(points[0], points[-1]):
-        points, bulges = points[:-1], bulges[:-1]
-    keep = np.any(points != np.roll(points, -1, axis=0), axis=1)
-    points, bulges = points[keep], bulges[keep]
-    if len(points) < (2 if bulges.any() else 3):
-        raise GeometryError(
-            f"{len(points)} different points; a closed outline has at least three", where=what
-        )
-    points.flags.writeable = bulges.flags.writeable = False
-    made = Ring(points, bulges)
-    box = np.array(made.bounds)
-    size = float(np.hypot(*(box[2:] - box[:2])))
-    leaf_polygon(made, FINE * size, box[:2], what)
-    return made
-
-
-def as_points(points, what: str) -> np.ndarray:
-    """(n, 2) finite float64 array of `points`, or a GeometryError that names the vertex."""
-    try:
-        array = np.array(points, dtype=float)
-    except (TypeError, ValueError):
-        array = np.empty(0)
-    if array.ndim != 2 or array.shape[1:] not in ((2,), (3,)):
-        raise GeometryError("expected a list of points [x, y]", where=what)
-    array = array[:, :2] + 0.0
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
-    if bad.size:
-        raise GeometryError(
-            f"vertex {bad[0]} is ({array[bad[0], 0]}, {array[bad[0], 1]}); coordinates must be finite",
-            where=what,
-        )
-    return array
+from nmm.domain.rings import Area, Ring, areas_only, ring_polygon
+from nmm.errors import GeometryError
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +23,10 @@ class Leaf:
 
 @dataclass(frozen=True, eq=False)
 class Join:
-    """Union ("|") or intersection ("&") of two shapes."""
+    """Union ("|") or intersection ("&") of shapes."""
 
     kind: str
-    first: Shape
-    second: Shape
+    parts: tuple[Shape, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,26 +42,35 @@ class Minus:
 Shape = Leaf | Join | Minus
 
 
+def join(kind: str, parts: Iterable[Shape]) -> Shape:
+    """Union ("|") or intersection ("&"), flat: members that are such a join give their own parts."""
+    flat: list[Shape] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Join) and part.kind == kind else [part]
+    return flat[0] if len(flat) == 1 else Join(kind, tuple(flat))
+
+
 def bounds(shape: Shape) -> tuple[float, float, float, float]:
     """Bounding box (xmin, ymin, xmax, ymax) of the shape before its holes are taken away."""
+    shape, _ = _without_holes(shape)
     if isinstance(shape, Leaf):
         return shape.ring.bounds
-    if isinstance(shape, Minus):
-        return bounds(shape.area)
-    a, b = bounds(shape.first), bounds(shape.second)
+    boxes = np.array([bounds(part) for part in shape.parts])
+    low, high = boxes[:, :2], boxes[:, 2:]
     if shape.kind == "|":
-        return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
-    # The corners of an intersection are known only after it is made; 16,000 chords a circle
-    # leave an error of 2e-8 of the radius where two edges meet, none at the ends of an arc.
-    size = max(a[2] - a[0], a[3] - a[1], b[2] - b[0], b[3] - b[1])
-    shift = np.array(a[:2])
-    area, _ = evaluate(shape, 0.0126 * size / 2, shift)
+        (xmin, ymin), (xmax, ymax) = low.min(axis=0).tolist(), high.max(axis=0).tolist()
+        return xmin, ymin, xmax, ymax
+    # The corners of an intersection are known only after it is made; 8,000 chords a circle leave
+    # an error of 1e-7 of the radius where two edges meet, none at the extremes of an arc.
+    size = float((high - low).max())
+    area, _ = evaluate(shape, 0.0063 * size, low[0])
     if area.is_empty:
-        raise GeometryError("the intersection is empty", hint="the two shapes do not overlap")
-    box = np.array(area.bounds) + np.tile(shift, 2)
-    outer = np.array([max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])])
+        raise GeometryError("the intersection is empty", hint="the shapes do not overlap")
+    box = np.array(area.bounds) + np.tile(low[0], 2)
+    outer = np.concatenate([low.max(axis=0), high.min(axis=0)])
     near = np.abs(box - outer) <= 1e-12 * np.maximum(size, np.abs(outer))
-    return tuple(map(float, np.where(near, outer, box)))  # type: ignore[return-value]
+    xmin, ymin, xmax, ymax = np.where(near, outer, box).tolist()
+    return xmin, ymin, xmax, ymax
 
 
 def holes(shape: Shape) -> Iterator[Minus]:
@@ -195,34 +81,23 @@ def holes(shape: Shape) -> Iterator[Minus]:
 
 
 def _holes(shape: Shape) -> Iterator[Minus]:
+    shape, chain = _without_holes(shape)
     if isinstance(shape, Join):
-        yield from _holes(shape.first)
-        yield from _holes(shape.second)
-        return
-    chain = []
+        for part in shape.parts:
+            yield from _holes(part)
+    yield from chain
+
+
+def _without_holes(shape: Shape) -> tuple[Leaf | Join, list[Minus]]:
+    """What holes are taken away from, and the holes in the order in which they are.
+
+    A loop, because a domain may have more holes than Python allows nested calls.
+    """
+    chain: list[Minus] = []
     while isinstance(shape, Minus):
         chain.append(shape)
         shape = shape.area
-    if isinstance(shape, Join):
-        yield from _holes(shape)
-    yield from reversed(chain)
-
-
-def leaves(shape: Shape) -> Iterator[Leaf]:
-    """Every ring of the tree, those of holes included."""
-    if isinstance(shape, Leaf):
-        yield shape
-    elif isinstance(shape, Join):
-        yield from leaves(shape.first)
-        yield from leaves(shape.second)
-    else:
-        chain = []
-        while isinstance(shape, Minus):
-            chain.append(shape)
-            shape = shape.area
-        yield from leaves(shape)
-        for minus in reversed(chain):
-            yield from leaves(minus.hole)
+    return shape, chain[::-1]
 
 
 def box_text(box: Sequence[float]) -> str:
@@ -238,22 +113,20 @@ def evaluate(
     The rings come as (hole or None for the outline, vertices (m, 2)). `numbers` gives the number of
     a hole by its id, for messages.
     """
+    shape, chain = _without_holes(shape)
     if isinstance(shape, Leaf):
-        area, vertices = leaf_polygon(shape.ring, cell, shift, shape.name or "outline")
-        return area, [(None, vertices)]
-    if isinstance(shape, Join):
-        a, rings_a = evaluate(shape.first, cell, shift, numbers)
-        b, rings_b = evaluate(shape.second, cell, shift, numbers)
-        joined = shapely.union(a, b) if shape.kind == "|" else shapely.intersection(a, b)
-        return areas_only(joined), rings_a + rings_b
-    chain = []
-    while isinstance(shape, Minus):
-        chain.append(shape)
-        shape = shape.area
-    base, rings = evaluate(shape, cell, shift, numbers)
+        base, vertices = ring_polygon(shape.ring, cell, shift, shape.name or "outline")
+        rings: list[tuple[Minus | None, np.ndarray]] = [(None, vertices)]
+    else:
+        made = [evaluate(part, cell, shift, numbers) for part in shape.parts]
+        areas = [area for area, _ in made]
+        joined = (
+            shapely.union_all(areas) if shape.kind == "|" else functools.reduce(shapely.intersection, areas)
+        )
+        base, rings = areas_only(joined), [ring for _, part in made for ring in part]
     removed = []
-    for minus in reversed(chain):
-        hole, inner = evaluate(minus.hole, cell, shift)
+    for minus in chain:
+        hole, inner = evaluate(minus.hole, cell, shift, numbers)
         if areas_only(shapely.intersection(base, hole)).area <= 1e-14 * min(base.area, hole.area):
             number = f"hole {(numbers or {}).get(id(minus), '')}".strip()
             raise GeometryError(
@@ -264,69 +137,6 @@ def evaluate(
             )
         removed.append(hole)
         rings += [(minus, vertices) for _, vertices in inner]
-    return areas_only(shapely.difference(base, shapely.union_all(removed))), rings
-
-
-def areas_only(geometry: shapely.Geometry) -> Area:
-    """The polygons of a geometry: points and lines where shapes only touch have no area."""
-    if isinstance(geometry, shapely.Polygon | shapely.MultiPolygon):
-        return geometry
-    parts = shapely.get_parts(geometry)
-    parts = parts[np.isin(shapely.get_type_id(parts), (3, 6))]
-    united = shapely.union_all(parts) if len(parts) else None
-    return united if isinstance(united, shapely.Polygon | shapely.MultiPolygon) else shapely.Polygon()
-
-
-def leaf_polygon(source: Ring, cell: float, shift: np.ndarray, what: str) -> tuple[Area, np.ndarray]:
-    """Valid polygon of a ring and the ring's vertices; touching itself is allowed, crossing is not."""
-    vertices = source.flatten(cell, shift)
-    polygon: Area = shapely.Polygon(vertices)
-    scale = float(np.ptp(vertices, axis=0).max())
-    if not polygon.convex_hull.area > 1e-14 * scale**2:
-        raise GeometryError("encloses no area", where=what, hint="its points lie on one line")
-    if not shapely.is_valid(polygon):
-        place = _self_crossing(vertices)
-        if place is not None:
-            x, y = place + shift
-            raise GeometryError(
-                f"crosses or retraces itself at ({x:.10g}, {y:.10g})",
-                where=what,
-                hint="order the points along the boundary; an outline may touch itself, not cross itself",
-            )
-        polygon = areas_only(shapely.make_valid(polygon))
-    if not polygon.area > 1e-14 * scale**2:
-        raise GeometryError("encloses no area", where=what, hint="give points around an area")
-    return polygon, vertices
-
-
-def _self_crossing(vertices: np.ndarray) -> np.ndarray | None:
-    """A point where a closed polyline crosses or overlaps itself, or None where it only touches."""
-    segments = np.asarray(shapely.linestrings(np.stack([vertices, np.roll(vertices, -1, axis=0)], axis=1)))
-    n = len(segments)
-    first, second = shapely.STRtree(segments).query(segments, predicate="intersects")
-    keep = first < second
-    first, second = first[keep], second[keep]
-    meet = shapely.intersection(segments[first], segments[second])
-    overlap = shapely.get_type_id(meet) != 0
-    if overlap.any():
-        return shapely.get_coordinates(meet[overlap][:1])[0]
-    apart = (second - first != 1) & ~((first == 0) & (second == n - 1))
-    # Cutting both edges where they touch leaves, at each such point, passes (before, after) of
-    # the curve; two passes cross exactly when their four directions alternate.
-    for i, j, point in zip(first[apart], second[apart], shapely.get_coordinates(meet[apart]), strict=True):
-        one, two = _pass(vertices, i, point), _pass(vertices, j, point)
-        turn = np.mod(np.array([*one, *two]) - one[0], 2 * np.pi)
-        if (turn[2] < turn[1]) != (turn[3] < turn[1]):
-            return point
-    return None
-
-
-def _pass(vertices: np.ndarray, edge: int, point: np.ndarray) -> tuple[float, float]:
-    n = len(vertices)
-    before, after = vertices[edge], vertices[(edge + 1) % n]
-    if np.array_equal(point, before):
-        before = vertices[edge - 1]
-    elif np.array_equal(point, after):
-        after = vertices[(edge + 2) % n]
-    back, forth = before - point, after - point
-    return float(np.arctan2(back[1], back[0])), float(np.arctan2(forth[1], forth[0]))
+    if removed:
+        base = areas_only(shapely.difference(base, shapely.union_all(removed)))
+    return base, rings

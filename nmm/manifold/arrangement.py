@@ -443,7 +443,20 @@ def whole_cells(touched, polygon, grid: Grid):
 
 
 def collect(
-    half, vertices, face, loop_face, loops, offsets, face_cell, inside, sub, touched, dangling, kind, whole, grid
+    half,
+    vertices,
+    face,
+    loop_face,
+    loops,
+    offsets,
+    face_cell,
+    inside,
+    sub,
+    touched,
+    dangling,
+    kind,
+    whole,
+    grid,
 ) -> Arrangement:
     """Number the faces inside the domain as pieces, in the order of their cells."""
     real = len(half.segment)

@@ -93,7 +93,9 @@ def make_trees(manifold: Manifold):
     polygons = piece_polygons(cut, grid, relative=False)
     extra = manifold.host.cache["polygons"][len(polygons) :]
     cells = manifold.piece_cell[len(polygons) : manifold.pieces]
-    moved = [shapely.transform(p, lambda xy, c=c: xy + c) for p, c in zip(extra, grid.corner(cells), strict=True)]
+    moved = [
+        shapely.transform(p, lambda xy, c=c: xy + c) for p, c in zip(extra, grid.corner(cells), strict=True)
+    ]
     tree = shapely.STRtree(np.concatenate([polygons, np.array(moved, object)]))
     left = np.flatnonzero(manifold.facet_side[: manifold.facets] == 1)
     corner = grid.corner(manifold.piece_cell[manifold.facet_piece[left]])

@@ -111,7 +111,9 @@ def make_mesh(manifold: Manifold) -> Mesh:
     sizes = [np.full(whole, k)]
     counts = shapely.get_num_interior_rings(polygons)
     plain = (counts == 0) & (shapely.get_type_id(polygons) == 3)
-    coordinates, owner = shapely.get_coordinates(shapely.get_exterior_ring(polygons[plain]), return_index=True)
+    coordinates, owner = shapely.get_coordinates(
+        shapely.get_exterior_ring(polygons[plain]), return_index=True
+    )
     last = np.append(owner[1:] != owner[:-1], True) if len(owner) else np.zeros(0, bool)
     coordinates, owner = coordinates[~last], np.flatnonzero(plain)[owner[~last]]
     special, special_owner = [], []
@@ -167,7 +169,9 @@ def crack_lines(manifold: Manifold) -> np.ndarray:
     side = manifold.facet_side[: manifold.facets] == 1
     ends = manifold.facet_ends[: manifold.facets][side]
     cell = manifold.piece_cell[manifold.facet_piece[: manifold.facets][side]]
-    return manifold.grid.to_user((ends + manifold.grid.corner(cell)[:, None]).reshape(-1, 2)).reshape(-1, 2, 2)
+    return manifold.grid.to_user((ends + manifold.grid.corner(cell)[:, None]).reshape(-1, 2)).reshape(
+        -1, 2, 2
+    )
 
 
 def lost_lines(manifold: Manifold) -> np.ndarray:
@@ -183,7 +187,9 @@ def outline_lines(manifold: Manifold) -> np.ndarray:
     return geometry.vertices[geometry.boundary] + geometry.shift
 
 
-def crack_lengths(cut: Arrangement, grid: Grid, piece_patches: np.ndarray, crack_entity: np.ndarray, first: int):
+def crack_lengths(
+    cut: Arrangement, grid: Grid, piece_patches: np.ndarray, crack_entity: np.ndarray, first: int
+):
     """Length of each crack entity that separates patches, and that has no effect on this cover.
 
     A stretch has no effect where it ends inside a cell or where both faces see the same patches.
@@ -195,7 +201,9 @@ def crack_lengths(cut: Arrangement, grid: Grid, piece_patches: np.ndarray, crack
     half = half[cut.piece[cut.twin[half]] >= 0]
     length = np.linalg.norm(cut.vertices[cut.head[half]] - cut.vertices[cut.tail[half]], axis=1) * grid.h
     here, there = cut.piece[half], cut.piece[cut.twin[half]]
-    shared = grid.cell_nodes(cut.piece_cell[here])[:, :, None] == grid.cell_nodes(cut.piece_cell[there])[:, None]
+    shared = (
+        grid.cell_nodes(cut.piece_cell[here])[:, :, None] == grid.cell_nodes(cut.piece_cell[there])[:, None]
+    )
     same = piece_patches[here][:, :, None] == piece_patches[there][:, None]
     idle = (same | ~shared).all((1, 2))
     entity = crack_entity[cut.segment[half] - first]

@@ -102,7 +102,9 @@ def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarra
         ends_b.append(pair(b, at))
     a, b = np.concatenate(ends_a), np.concatenate(ends_b)
     count = len(keys)
-    components, label = connected_components(coo_array((np.ones(len(a)), (a, b)), (count, count)), directed=False)
+    components, label = connected_components(
+        coo_array((np.ones(len(a)), (a, b)), (count, count)), directed=False
+    )
 
     weight = np.where(element < base, 1e6, 0.0)
     weight[element >= base] += area[element[element >= base] - base]
@@ -184,7 +186,9 @@ def connected_parts(cut: Arrangement, links: Links, grid: Grid):
     pieces = len(cut.piece_cell)
 
     def vertex(element):
-        return np.where(element < grid.cells, cell_blob[np.minimum(element, grid.cells - 1)], blobs + element - grid.cells)
+        return np.where(
+            element < grid.cells, cell_blob[np.minimum(element, grid.cells - 1)], blobs + element - grid.cells
+        )
 
     a, b = vertex(links.first), vertex(links.second)
     size = blobs + pieces

@@ -39,7 +39,9 @@ def three_points(moment: np.ndarray) -> np.ndarray:
     """Points (n, 3, 2), each of weight area / 3, that have the moments (n, 6) up to degree 2."""
     area = np.where(moment[:, 0] > 0, moment[:, 0], 1.0)[:, None]
     centre = moment[:, 1:3] / area
-    xx, xy, yy = (moment[:, 3:] / area - np.stack([centre[:, 0] ** 2, centre.prod(1), centre[:, 1] ** 2], -1)).T
+    xx, xy, yy = (
+        moment[:, 3:] / area - np.stack([centre[:, 0] ** 2, centre.prod(1), centre[:, 1] ** 2], -1)
+    ).T
     values, axes = np.linalg.eigh(np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -2))
     root = axes * np.sqrt(np.maximum(values, 0))[:, None, :]
     turn = np.deg2rad([90.0, 210.0, 330.0])
@@ -50,7 +52,11 @@ def three_points(moment: np.ndarray) -> np.ndarray:
 DUNAVANT_5 = (
     np.array(
         [[1 / 3, 1 / 3, 1 / 3]]
-        + [[1 - 2 * a, a, a][s:] + [1 - 2 * a, a, a][:s] for a in (0.470142064105115, 0.101286507323456) for s in range(3)]
+        + [
+            [1 - 2 * a, a, a][s:] + [1 - 2 * a, a, a][:s]
+            for a in (0.470142064105115, 0.101286507323456)
+            for s in range(3)
+        ]
     ),
     np.array([0.225] + [0.132394152788506] * 3 + [0.125939180544827] * 3),
 )
@@ -76,9 +82,7 @@ def triangle_rule(corners: np.ndarray, element: np.ndarray) -> Rule:
     edge1, edge2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = np.abs(edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0]) / 2
     points = np.einsum("qk,nkd->nqd", bary, corners)
-    return Rule(
-        points.reshape(-1, 2), (area[:, None] * weight).ravel(), np.repeat(element, len(weight))
-    )
+    return Rule(points.reshape(-1, 2), (area[:, None] * weight).ravel(), np.repeat(element, len(weight)))
 
 
 def triangulate(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

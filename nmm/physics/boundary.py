@@ -54,7 +54,8 @@ def vector(value: Any, name: str, free: bool = False) -> tuple[Any, ...]:
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
         raise InputError(f"two components are wanted, found {value!r}", where=name)
     parts = tuple(
-        None if free and isinstance(v, str) and v == FREE else prepare(v, f"{name}[{i}]") for i, v in enumerate(value)
+        None if free and isinstance(v, str) and v == FREE else prepare(v, f"{name}[{i}]")
+        for i, v in enumerate(value)
     )
     if all(part is None for part in parts):
         raise InputError("both components are free: leave the entry out", where=name)
@@ -86,7 +87,9 @@ def fixed(on: str, displacement: Any = None, normal: Any = None, name: str | Non
         raise InputError("give either displacement or normal", where=name)
     if normal is not None:
         return Term("normal", on, (prepare(normal, name),), name)
-    return Term("fixed", on, vector((0.0, 0.0) if displacement is None else displacement, name, free=True), name)
+    return Term(
+        "fixed", on, vector((0.0, 0.0) if displacement is None else displacement, name, free=True), name
+    )
 
 
 def traction(on: str, t: Any, name: str | None = None) -> Term:
@@ -104,5 +107,9 @@ def pressure(on: str, p: Any, name: str | None = None) -> Term:
 def point_load(at: Any, force: Any, name: str | None = None) -> PointLoad:
     """A concentrated force (fx, fy), or a source for scalar models, at a point of the domain."""
     name = name or f"point load at {tuple(at)}"
-    values = vector(force, name) if hasattr(force, "__len__") and not isinstance(force, str) else (prepare(force, name),)
+    values = (
+        vector(force, name)
+        if hasattr(force, "__len__") and not isinstance(force, str)
+        else (prepare(force, name),)
+    )
     return PointLoad((float(at[0]), float(at[1])), values, name)

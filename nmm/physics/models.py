@@ -129,14 +129,18 @@ def check_strain(values):
     bad = ~(values["young"] > 0)
     if bad.any():
         return bad, "young must be positive"
-    return ~((values["poisson"] > -1) & (values["poisson"] < 0.5)), "poisson must be > -1 and < 0.5 in plane strain"
+    return ~(
+        (values["poisson"] > -1) & (values["poisson"] < 0.5)
+    ), "poisson must be > -1 and < 0.5 in plane strain"
 
 
 def check_stress(values):
     bad = ~(values["young"] > 0)
     if bad.any():
         return bad, "young must be positive"
-    return ~((values["poisson"] > -1) & (values["poisson"] <= 0.5)), "poisson must be > -1 and <= 0.5 in plane stress"
+    return ~(
+        (values["poisson"] > -1) & (values["poisson"] <= 0.5)
+    ), "poisson must be > -1 and <= 0.5 in plane stress"
 
 
 def elasticity(
@@ -167,7 +171,9 @@ def elasticity(
         coefficients["initial_stress"] = pair(initial_stress, 3, "physics.initial_stress")
     force = pair(body_force, 2, "physics.body_force")
     if density is not None:
-        force = tuple(Product(prepare(density, "physics.density"), g) for g in pair(gravity, 2, "physics.gravity"))
+        force = tuple(
+            Product(prepare(density, "physics.density"), g) for g in pair(gravity, 2, "physics.gravity")
+        )
     return Model(
         "elasticity",
         2,
@@ -184,4 +190,3 @@ def pair(value: Any, count: int, where: str) -> tuple[Any, ...]:
     if not isinstance(prepared, tuple) or len(prepared) != count:
         raise InputError(f"{count} values are wanted, found {value!r}", where=where)
     return prepared
-

@@ -86,7 +86,9 @@ def problem(
     terms = tuple(t for t in boundary if isinstance(t, Term))
     loads = tuple(t for t in boundary if isinstance(t, PointLoad))
     if dirichlet not in ("nitsche", "penalty"):
-        raise InputError(f'dirichlet must be "nitsche" or "penalty", found "{dirichlet}"', where="solve.dirichlet")
+        raise InputError(
+            f'dirichlet must be "nitsche" or "penalty", found "{dirichlet}"', where="solve.dirichlet"
+        )
     if quadrature not in ("auto", "simplex", "gauss"):
         raise InputError(f'quadrature must be "auto", "simplex" or "gauss", found "{quadrature}"')
     names = set()
@@ -102,11 +104,13 @@ def problem(
         if len(load.values) != model.components:
             raise InputError(f"{model.components} component(s) of the load are wanted", where=load.name)
     facets = boundary_facets(manifold)
-    selections = [select(t.on, facets, manifold.geometry.entities, tuple(manifold.box), t.name) for t in terms]
+    selections = [
+        select(t.on, facets, manifold.geometry.entities, tuple(manifold.box), t.name) for t in terms
+    ]
     check_conflicts(terms, selections, facets, model.components)
     edges = tuple(edge_points(manifold, s) for s in selections)
-    fine = quadrature == "gauss" or quadrature == "auto" and (
-        varies(tuple(model.coefficients.values())) or varies(model.source)
+    fine = quadrature == "gauss" or (
+        quadrature == "auto" and (varies(tuple(model.coefficients.values())) or varies(model.source))
     )
     return Problem(manifold, model, terms, loads, edges, dirichlet, fine)
 
@@ -117,7 +121,9 @@ def boundary_facets(manifold: Manifold) -> Facets:
     def make():
         count = manifold.facets
         cell = manifold.piece_cell[manifold.facet_piece[:count]]
-        ends = manifold.user_points(np.repeat(cell, 2), manifold.facet_ends[:count].reshape(-1, 2)).reshape(-1, 2, 2)
+        ends = manifold.user_points(np.repeat(cell, 2), manifold.facet_ends[:count].reshape(-1, 2)).reshape(
+            -1, 2, 2
+        )
         return Facets(
             ends=ends,
             normal=manifold.facet_normal[:count],
@@ -133,7 +139,9 @@ def held_components(term: Term, components: int) -> np.ndarray:
     """Which components a term says something about."""
     if term.kind in ("fixed", "traction", "flux"):
         trivial = (None,) if term.dirichlet else (None, 0.0)
-        return np.array([v not in trivial if v is None or isinstance(v, float) else True for v in term.values])
+        return np.array(
+            [v not in trivial if v is None or isinstance(v, float) else True for v in term.values]
+        )
     return np.ones(components, bool)
 
 

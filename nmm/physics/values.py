@@ -160,13 +160,15 @@ def evaluate(value: Any, at: Places, params: Mapping[str, Any], where: str, xp=n
         result = xp.asarray(value(at.points))
         if result.shape != (count,):
             raise InputError(
-                f"a callable value must turn points ({count}, 2) into ({count},), found {result.shape}", where=where
+                f"a callable value must turn points ({count}, 2) into ({count},), found {result.shape}",
+                where=where,
             )
         return result
     array = xp.asarray(value)
     if array.shape != at.shape:
         raise InputError(
-            f"an array of values needs one entry per square, (ny, nx) = {at.shape}, found {array.shape}", where=where
+            f"an array of values needs one entry per square, (ny, nx) = {at.shape}, found {array.shape}",
+            where=where,
         )
     return array.reshape(-1)[at.square]
 

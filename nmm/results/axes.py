@@ -81,7 +81,7 @@ def chains(segments: NDArray) -> list[NDArray]:
     """Polylines through segments `(n, 2, 2)` that share end points, so that dashes run through."""
     segments = segments[np.isfinite(segments).all(axis=(1, 2))]
     segments = segments[(segments[:, 0] != segments[:, 1]).any(axis=1)]
-    merged = shapely.line_merge(shapely.multilinestrings(shapely.linestrings(segments)))
+    merged = shapely.line_merge(shapely.MultiLineString(list(segments)))
     parts = shapely.get_parts(merged)
     points, owner = shapely.get_coordinates(parts, return_index=True)
     return np.split(points, np.flatnonzero(np.diff(owner)) + 1) if len(points) else []

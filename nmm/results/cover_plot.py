@@ -9,6 +9,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.tri import Triangulation
 from numpy.typing import NDArray
 
 from .axes import SMALL, Frame, frame, lines, note
@@ -33,10 +34,10 @@ def cover_figure(
 ) -> Figure:
     """The cover of a manifold, elements coloured by physical patch where a weight is split.
 
-    Elements that only touch weights with one patch stay plain. Two patches of one weight always have
-    different colours, so colours change across every crack that is felt. Dashed: stretches of cracks that
-    have no effect on this cover. Where the lattice is too fine to draw, a second panel shows the busiest
-    place enlarged. `box` (xmin, ymin, xmax, ymax) restricts the figure to a part of the domain.
+    Elements that only touch weights with one patch stay plain. Patches of one weight have different colours
+    (up to nine of them), so colours change across every crack that is felt. Dashed: stretches of cracks
+    that have no effect on this cover. Where the lattice is too fine to draw, a second panel shows the
+    busiest place enlarged. `box` (xmin, ymin, xmax, ymax) restricts the figure to a part of the domain.
     """
     mesh = manifold.mesh() if mesh is None else mesh
     colors = manifold_colors(manifold, mesh)
@@ -79,9 +80,7 @@ def _draw(canvas: Frame, axes: Axes, manifold: Any, mesh: Any, colors: NDArray, 
     inside = (corners.min(axis=1) <= (right, top)).all(axis=1)
     inside &= (corners.max(axis=1) >= (left, bottom)).all(axis=1)
     axes.tripcolor(
-        points[:, 0],
-        points[:, 1],
-        triangles[inside],
+        Triangulation(points[:, 0], points[:, 1], triangles[inside]),
         shade.astype(float),
         shading="gouraud",
         cmap=palette,

@@ -9,10 +9,9 @@ import numpy as np
 from nmm.errors import InputError
 from nmm.expressions import parse
 from nmm.manifold.manifold import Manifold
-from nmm.manifold.mesh import cell_corners
-from nmm.manifold.quadrature import triangle_rule
+from nmm.manifold.rules import element_points, fine_rule
 from nmm.physics.values import environment
-from nmm.results.recovery import element_points, raw_gradients
+from nmm.results.recovery import raw_gradients
 
 
 def exact_functions(exact: Any, components: int):
@@ -29,7 +28,7 @@ def errors(solution: Any, exact: Any) -> dict[str, float]:
     """See `Solution.errors`."""
     manifold, problem = solution.manifold, solution.problem
     functions = exact_functions(exact, problem.model.components)
-    element, xi, weight = error_rule(manifold)
+    element, xi, weight = energy_rule(manifold, True)
     cell = manifold.element_cells()[element]
     at = problem.places(cell, xi, manifold.element_regions()[element])
 
@@ -71,33 +70,11 @@ def value_and_gradient(function, points):
     return value, jnp.stack([by_x, by_y], -1)
 
 
-def error_rule(manifold: Manifold):
-    """Elements, positions and weights of the quadrature in which errors are measured."""
-    grid = manifold.grid
-    cells = manifold.whole_list
-    n = len(cells)
-    if grid.shape == "quad":
-        nodes, w = np.polynomial.legendre.leggauss(3)
-        x, y = np.meshgrid((nodes + 1) / 2, (nodes + 1) / 2)
-        points = np.tile(np.stack([x.ravel(), y.ravel()], -1), (n, 1))
-        weights = np.tile(np.outer(w, w).ravel() / 4, n)
-        element = np.repeat(np.arange(n), 9)
-    else:
-        rule = triangle_rule(np.array(cell_corners(grid, cells)), np.arange(n))
-        points, weights, element = rule.points, rule.weights, rule.element
-    fine = manifold.fine_rule()
-    square = grid.h**2
-    return (
-        np.concatenate([element, n + fine.element]),
-        np.concatenate([points, fine.points]),
-        np.concatenate([weights, fine.weights]) * square,
-    )
-
-
 def energy_rule(manifold: Manifold, fine: bool):
     """Elements, positions and weights of the quadrature in which energies are measured."""
     if fine:
-        return error_rule(manifold)
+        rule = fine_rule(manifold)
+        return rule.element, rule.points, rule.weights * manifold.grid.h**2
     points, area = element_points(manifold)
     return (
         np.repeat(np.arange(len(area)), 3),

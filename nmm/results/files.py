@@ -71,7 +71,7 @@ def save_npz(path: str | os.PathLike, arrays: Mapping[str, Any]) -> None:
         if value.dtype == object:
             raise TypeError(f"{name!r} is not an array of numbers or strings")
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, **ready)
+        np.savez_compressed(file, **ready)  # pyright: ignore[reportArgumentType]
 
 
 def plain(value: Any) -> Any:
@@ -87,9 +87,11 @@ def plain(value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "biufSU":
         return str(value)
-    if array.dtype.kind == "f":
-        array = np.where(np.isfinite(array), array.astype(np.float64), None)
-    return array.tolist()
+    if array.dtype.kind != "f":
+        return array.tolist()
+    numbers = array.astype(object)
+    numbers[~np.isfinite(array)] = None
+    return numbers.tolist() if array.ndim else numbers.item()
 
 
 @contextmanager

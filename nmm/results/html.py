@@ -69,9 +69,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return f'<div class="scroll"><table>{header}<tbody>{body}</tbody></table></div>'
 
 
-def pairs(items: Mapping[str, Any]) -> str:
+def pairs(items: Mapping[Any, Any]) -> str:
     """A table of names and values."""
-    return table((), [(name.replace("_", " "), value) for name, value in items.items()])
+    return table((), [(str(name).replace("_", " "), value) for name, value in items.items()])
 
 
 def box(kind: str, lead: str, rest: str = "") -> str:

@@ -127,13 +127,13 @@ def deformed_figure(
     """
     displacement = np.nan_to_num(np.asarray(displacement, dtype=np.float64))
     scale = automatic_scale(mesh.points, displacement) if scale is None else scale
-    values = np.linalg.norm(displacement, axis=1) if values is None else _on_points(mesh, values)
+    shown = np.linalg.norm(displacement, axis=1) if values is None else _on_points(mesh, values)
     moved = np.asarray(mesh.points) + scale * displacement
     extent = moved if outline is None else np.concatenate([moved, np.asarray(outline).reshape(-1, 2)])
     stated = f"deformed shape, displacement × {number(scale)}"
     canvas = frame(_bounds(extent), length_unit, f"{title}; {stated}" if title else stated)
     lines(canvas, outline, linewidth=0.5, color="0.55")
-    _paint(canvas, mesh, moved, values, label, signed, limits)
+    _paint(canvas, mesh, moved, shown, label, signed, limits)
     lines(canvas, moved[free_edges(mesh, displacement)], linewidth=0.6)
     return canvas.figure
 

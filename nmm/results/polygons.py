@@ -21,7 +21,8 @@ def triangle_areas(mesh: Any) -> NDArray[np.float64]:
 def point_weights(mesh: Any) -> NDArray[np.float64]:
     """The area that each point stands for, `(points,)`: a third of each of its triangles."""
     share = np.repeat(triangle_areas(mesh) / 3.0, 3)
-    return np.bincount(np.asarray(mesh.triangles).ravel(), share, minlength=len(mesh.points))
+    total = np.bincount(np.asarray(mesh.triangles).ravel(), weights=share, minlength=len(mesh.points))
+    return total.astype(np.float64)
 
 
 def irregular(mesh: Any) -> NDArray[np.bool_]:

@@ -11,8 +11,7 @@ import numpy as np
 
 from nmm.cover.weights import hat_gradients, hat_values
 from nmm.manifold.manifold import Manifold
-from nmm.manifold.mesh import cell_corners
-from nmm.manifold.quadrature import moments, three_points
+from nmm.manifold.rules import element_points
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,6 @@ def raw_gradients(manifold: Manifold, dofs: np.ndarray, element: np.ndarray, xi:
     by_xi = hat_gradients(manifold.shape, xi, cell % 2 == 1)
     gradient = by_xi @ (manifold.grid.rotation.T / manifold.grid.h)
     return np.einsum("nai,nac->nci", gradient, dofs[manifold.element_patches()[element]])
-
-
-def element_points(manifold: Manifold):
-    """Three points and the weight of each for every element: (elements, 3, 2), (elements,)."""
-    whole = manifold.whole_list
-    if manifold.shape == "quad":
-        kinds, which = [0], np.zeros(len(whole), int)
-    else:
-        kinds, which = [0, 1], whole % 2
-    rules = []
-    for kind in kinds:
-        corners = cell_corners(manifold.grid, np.array([kind]))[0]
-        m = moments(corners, np.roll(corners, -1, 0), np.zeros(len(corners), int), 1)
-        rules.append(three_points(m)[0])
-    points = np.concatenate([np.stack(rules)[which], manifold.piece_points[: manifold.pieces]])
-    return points, manifold.element_areas() / manifold.grid.h**2
 
 
 def recover(manifold: Manifold, dofs: np.ndarray) -> Recovered:

@@ -65,9 +65,9 @@ def plot_solution(
         "outline": manifold.outline_lines(),
         "length_unit": (units or {}).get("length"),
     }
-    if deformed is None:
-        deformed = name == "displacement"
-    if deformed is not False:
+    if deformed is None and name == "displacement":
+        deformed = True
+    if deformed is not None and deformed is not False:
         moved = solution.fields(["displacement"])["displacement"]
         scale = None if deformed is True else float(deformed)
         figure = deformed_figure(manifold.mesh(), moved, quantity.values, scale=scale, **style)

@@ -20,8 +20,8 @@ _OVERLAP = ("length", "max")
 def summary(
     solution: Any,
     *,
-    seconds: Mapping[str, float] | None = None,
-    errors: Mapping[str, float] | None = None,
+    seconds: Mapping[str, float | None] | None = None,
+    errors: Mapping[str, float | None] | None = None,
     probes: ArrayLike = (),
     memory: float | None = None,
 ) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def summary(
     return plain(found)
 
 
-def failed_summary(seconds: Mapping[str, float] | None = None) -> dict[str, Any]:
+def failed_summary(seconds: Mapping[str, float | None] | None = None) -> dict[str, Any]:
     """The summary of a run that ended without a solution: the same keys, mostly None."""
     return plain(
         {
@@ -98,9 +98,9 @@ def forces(entries: Mapping[str, ArrayLike]) -> dict[str, Any]:
     }
 
 
-def _seconds(given: Mapping[str, float]) -> dict[str, float | None]:
+def _seconds(given: Mapping[str, float | None]) -> dict[str, float | None]:
     total = given.get("total")
-    known = [given[phase] for phase in PHASES if phase != "total" and given.get(phase) is not None]
+    known = [value for phase in PHASES if phase != "total" and (value := given.get(phase)) is not None]
     if total is None and known:
         total = sum(known)
     return {**_only(PHASES, given), "total": total}

@@ -14,11 +14,11 @@ from nmm.cover.weights import hat_values
 from nmm.errors import InputError
 from nmm.manifold.locate import locate
 from nmm.manifold.quadrature import Rule
+from nmm.manifold.rules import piece_rule, reference_rule
 from nmm.physics.problem import Problem, basis, coefficient_values
 from nmm.physics.values import by_cell, evaluate
 from nmm.solve.boundary import add_boundary
 from nmm.solve.linearise import linearise, pad, roomy
-from nmm.solve.rules import piece_rule, reference_rule
 
 CHUNK = 40_000
 """Cells whose matrices are computed at once."""
@@ -114,7 +114,7 @@ def integrate(problem: Problem, params, cell, region, rule: Rule, count: int):
 def piece_elements(problem: Problem, params: Mapping[str, Any]):
     """Matrices (pieces, kc, kc) and loads of the pieces, in chunks of points, and the body force."""
     manifold, model = problem.manifold, problem.model
-    rule = piece_rule(problem)
+    rule = piece_rule(manifold, problem.fine)
     kc = manifold.grid.nodes_per_cell * model.components
     matrices, loads = np.zeros((manifold.pieces, kc, kc)), np.zeros((manifold.pieces, kc))
     source = np.zeros((len(rule.weights), model.components))

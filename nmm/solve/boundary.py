@@ -15,7 +15,7 @@ import shapely
 
 from nmm.errors import InputError
 from nmm.manifold.quadrature import Rule
-from nmm.solve.rules import reference_rule
+from nmm.manifold.rules import reference_rule
 from nmm.physics.boundary import Term
 from nmm.physics.problem import Edge, Problem, basis, coefficient_values
 from nmm.physics.values import Places, evaluate
@@ -222,9 +222,7 @@ def held_blocks(problem: Problem, edge: Edge, term: Held, beta, nitsche: bool):
         np.add.at(f[:, :m], slot, np.einsum("n,nca,nc->na", w, pn, term.initial))
         np.add.at(f[:, m:], slot, -np.einsum("n,nca,nc->na", w, term.traction, pg))
     patches = manifold.element_patches()
-    both = np.concatenate(
-        [manifold.piece_patches[pieces], patches[manifold.host.piece_host[pieces]]], axis=1
-    )
+    both = np.concatenate([manifold.piece_patches[pieces], patches[manifold.host.piece_host[pieces]]], axis=1)
     dofs = (both[:, :, None] * c + np.arange(c)).reshape(len(pieces), -1)
     return K, f, dofs
 
@@ -239,7 +237,9 @@ def add_natural(problem: Problem, term: Term, edge: Edge, params, c: int, matric
     if term.kind == "robin":
         h, outside = data.T
         if (h < 0).any():
-            raise InputError(f"the exchange coefficient h must not be negative, found {h.min():g}", where=term.name)
+            raise InputError(
+                f"the exchange coefficient h must not be negative, found {h.min():g}", where=term.name
+            )
         np.add.at(matrices, edge.piece, np.einsum("n,na,nb->nab", edge.weight * h, values, values))
         force = (h * outside)[:, None]
     elif term.kind == "pressure":

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.linalg import qr
 
 from nmm.errors import UnbalancedError
-from nmm.physics.problem import Problem
+from nmm.manifold.rules import element_points
+from nmm.physics.problem import Problem, basis
 from nmm.solve.assemble import System
 from nmm.solve.boundary import held_at
 
@@ -19,10 +20,14 @@ BALANCE = 1e-8
 class LoosePart:
     """A part of the domain with motions that no boundary holds.
 
-    `modes` (n, k) are its free motions at the dofs `dofs` (n,), and `pins` the dofs that stand for them.
+    `modes` (n, k) are its free motions at the dofs `dofs` (n,), combinations `basis` of the rigid motions
+    about `centre` in units of `size`; `pins` are the dofs that stand for them.
     """
 
     part: int
+    centre: np.ndarray
+    size: float
+    basis: np.ndarray
     dofs: np.ndarray
     modes: np.ndarray
     pins: np.ndarray
@@ -76,7 +81,18 @@ def loose_parts(problem: Problem, system: System, params) -> list[LoosePart]:
             "modes": int(free[part].sum()),
             "of": k,
         }
-        result.append(LoosePart(int(part), dofs, modes, dofs[strong][pivots], report))
+        result.append(
+            LoosePart(
+                int(part),
+                centres[part],
+                sizes[part],
+                vectors[part][:, free[part]],
+                dofs,
+                modes,
+                dofs[strong][pivots],
+                report,
+            )
+        )
     return result
 
 
@@ -137,13 +153,28 @@ def check_balance(problem: Problem, system: System, part: int, dofs, modes, cent
     )
 
 
-def without_motion(problem: Problem, u: np.ndarray, loose: list[LoosePart], mass: np.ndarray) -> np.ndarray:
-    """`u` with the free motions of each loose part at zero mean; `mass` (patches,) is ∫ w_i."""
-    c = problem.model.components
-    u = u.copy()
-    weight = np.repeat(mass, c)
-    for part in loose:
-        w = weight[part.dofs][:, None]
-        gram = part.modes.T @ (w * part.modes)
-        u[part.dofs] -= part.modes @ np.linalg.solve(gram, part.modes.T @ (w[:, 0] * u[part.dofs]))
-    return u
+def without_motion(problem: Problem, u: np.ndarray, loose: list[LoosePart]) -> np.ndarray:
+    """`u` (patches, components) with the free motions of each loose part at zero mean."""
+    manifold, c = problem.manifold, problem.model.components
+    number = np.full(manifold.stats["parts"], -1)
+    number[[part.part for part in loose]] = np.arange(len(loose))
+    element = np.flatnonzero(number[manifold.element_parts()] >= 0)
+    owner = np.repeat(number[manifold.element_parts()[element]], 3)
+    points, area = element_points(manifold)
+    xi, weight = points[element].reshape(-1, 2), np.repeat(area[element] / 3, 3)
+    element = np.repeat(element, 3)
+    cell = manifold.element_cells()[element]
+    values, _ = basis(manifold, cell, xi)
+    here = np.einsum("na,nac->nc", values, u[manifold.element_patches()[element]])
+    centre, size = np.array([p.centre for p in loose]), np.array([p.size for p in loose])
+    place = (manifold.user_points(cell, xi) - centre[owner]) / size[owner][:, None]
+    motions = rigid_motions(place, np.zeros(2), 1.0, c)
+    k = motions.shape[2]
+    gram, moment = np.zeros((len(loose), k, k)), np.zeros((len(loose), k))
+    np.add.at(gram, owner, np.einsum("n,nck,ncl->nkl", weight, motions, motions))
+    np.add.at(moment, owner, np.einsum("n,nck,nc->nk", weight, motions, here))
+    flat = u.reshape(-1).copy()
+    for i, part in enumerate(loose):
+        v = part.basis
+        flat[part.dofs] -= part.modes @ np.linalg.solve(v.T @ gram[i] @ v, v.T @ moment[i])
+    return flat.reshape(u.shape)

@@ -55,7 +55,9 @@ class Direct:
     tolerance: float = 1e-8
     refinements: int = 4
 
-    def solve(self, matrix: csr_array, rhs: np.ndarray, progress: Callable[[int, float], None] | None = None) -> Answer:
+    def solve(
+        self, matrix: csr_array, rhs: np.ndarray, progress: Callable[[int, float], None] | None = None
+    ) -> Answer:
         """Solve matrix @ x = rhs."""
         if not np.any(rhs):
             return Answer(np.zeros_like(rhs), Result(True, CONVERGED), 0, 0.0)
@@ -63,7 +65,10 @@ class Direct:
         scaled = diags_array(scale) @ matrix @ diags_array(scale)
         try:
             factor = splu(
-                scaled.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+                scaled.tocsc(),
+                permc_spec="MMD_AT_PLUS_A",
+                diag_pivot_thresh=0.0,
+                options={"SymmetricMode": True},
             )
         except RuntimeError:
             return Answer(np.zeros_like(rhs), Result(False, BREAKDOWN), 0, 1.0)
@@ -90,7 +95,9 @@ class ConjugateGradient:
     tolerance: float = 1e-8
     max_iterations: int | None = None
 
-    def solve(self, matrix: csr_array, rhs: np.ndarray, progress: Callable[[int, float], None] | None = None) -> Answer:
+    def solve(
+        self, matrix: csr_array, rhs: np.ndarray, progress: Callable[[int, float], None] | None = None
+    ) -> Answer:
         """Solve matrix @ x = rhs."""
         norm = np.linalg.norm(rhs)
         if norm == 0:
@@ -106,7 +113,8 @@ class ConjugateGradient:
         told = time.monotonic()
         for step in range(1, limit + 1):
             q = matrix @ p
-            curvature = p @ q
+            with np.errstate(over="ignore", invalid="ignore"):
+                curvature = p @ q
             if not curvature > 0:
                 message = BREAKDOWN
                 break
@@ -157,9 +165,13 @@ def solver(method: str = "auto", tolerance: float = 1e-8, max_iterations: int | 
     **Raises:** `InputError` for another name or a tolerance that is not in (0, 1).
     """
     if not 0 < tolerance < 1:
-        raise InputError(f"the tolerance must lie between 0 and 1, found {tolerance}", where="solve.tolerance")
+        raise InputError(
+            f"the tolerance must lie between 0 and 1, found {tolerance}", where="solve.tolerance"
+        )
     if max_iterations is not None and max_iterations < 1:
-        raise InputError(f"at least one iteration is needed, found {max_iterations}", where="solve.max_iterations")
+        raise InputError(
+            f"at least one iteration is needed, found {max_iterations}", where="solve.max_iterations"
+        )
     if method == "auto":
         return Auto(tolerance, max_iterations)
     if method == "direct":

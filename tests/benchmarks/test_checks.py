@@ -14,12 +14,14 @@ def test_observed_rate_is_the_exponent():
     assert observed_rate([8, 16, 32], [5 * n**-1.7 for n in (8, 16, 32)]) == pytest.approx(1.7)
     assert observed_rate([8], [1.0]) is None
     assert observed_rate([8, 16], [1.0, math.nan]) is None
+    assert observed_rate([8, 16], [1.0, 0.0]) is None
 
 
 def test_a_rate_is_judged_within_its_tolerance_and_only_on_a_full_run():
     assert Rate("l2", 2.0).judge(ROWS, quick=False).passed is True
     assert Rate("l2", 1.0).judge(ROWS, quick=False).passed is False
     assert Rate("l2", 1.0).judge(ROWS, quick=True).passed is None
+    assert Rate("l2", 1.5, faster=True).judge(ROWS, quick=False).passed is True
     assert Rate("l2", 1.5, None).judge(ROWS, quick=False).passed is None
 
 

@@ -66,7 +66,7 @@ def test_tables_and_figures_are_drawn_from_the_file_alone(result, tmp_path, caps
     assert main(["verification", "--tables", "-o", str(tmp_path)]) == 0
     text = (tmp_path / "verification.md").read_text(encoding="utf-8")
     assert "| disk_poisson | nmm | quad | 256 | 3.91e-03 | 0.0625 | 2 | 1 |" in text
-    assert "| absent | all | absent is not installed |" in text
+    assert "| absent | absent is not installed | all |" in text
     assert "other 1.2.3" in text
     assert (tmp_path / "verification.png").stat().st_size > 10_000
 

@@ -221,3 +221,14 @@ def test_any_combination_of_disks_and_rectangles_is_noded(parts, far):
     except GeometryError:
         return
     assert_noded(geometry, resolution=0)
+
+
+def test_a_thousand_holes_and_a_thousand_parts_are_no_deeper_than_one():
+    plate, disks = rectangle(0, 0, 50, 20), disk((0.5, 0.5), 0.3)
+    for x, y in np.ndindex(50, 20):
+        plate = plate - disk((x + 0.5, y + 0.5), 0.3)
+        disks = disks | disk((x + 0.5, y + 0.5), 0.3)
+    assert len(plate.holes) == 1000
+    with_holes, alone = plate.geometry(1), disks.geometry(1)
+    assert with_holes.area + alone.area == pytest.approx(1000, rel=1e-12)
+    assert np.array_equal(np.unique(with_holes.boundary_entity), np.arange(1001))

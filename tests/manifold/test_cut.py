@@ -42,7 +42,9 @@ def count_patches(manifold):
             lines = [part.boundary, *near]
             noded = shapely.node(shapely.union_all(lines))
             faces = shapely.get_parts(shapely.polygonize(list(shapely.get_parts(noded))))
-            inside = [f for f in faces if part.buffer(1e-12).contains(f.representative_point()) and f.area > 1e-14]
+            inside = [
+                f for f in faces if part.buffer(1e-12).contains(f.representative_point()) and f.area > 1e-14
+            ]
             total += len(inside)
     return total
 
@@ -62,7 +64,9 @@ def test_patch_count_holds_under_rotation_and_shift_of_the_lattice(shape, seed):
     rng = np.random.default_rng(seed)
     arms = int(rng.choice([2, 4, 6]))
     domain = nmm.rectangle(-1, -1, 1, 1).with_cracks(star_crack(arms, turn=rng.uniform(0, 6)))
-    lattice = nmm.lattice(cell=1 / 6, shape=shape, angle=rng.uniform(0, 90), origin=tuple(rng.uniform(-1, 0, 2)))
+    lattice = nmm.lattice(
+        cell=1 / 6, shape=shape, angle=rng.uniform(0, 90), origin=tuple(rng.uniform(-1, 0, 2))
+    )
     manifold = nmm.cut(domain, lattice)
     assert manifold.stats["patches"] == count_patches(manifold)
     assert manifold.stats["area"] == pytest.approx(4.0, rel=1e-12)
@@ -191,7 +195,9 @@ def test_a_crack_that_ends_on_another_and_on_the_outline():
 
 
 def test_two_boundaries_in_one_cell():
-    domain = nmm.rectangle(0, 0, 1, 1) - nmm.rectangle(0.1, 0.50, 0.9, 0.51) - nmm.rectangle(0.1, 0.55, 0.9, 0.56)
+    domain = (
+        nmm.rectangle(0, 0, 1, 1) - nmm.rectangle(0.1, 0.50, 0.9, 0.51) - nmm.rectangle(0.1, 0.55, 0.9, 0.56)
+    )
     manifold = nmm.cut(domain, nmm.lattice(cells=5))
     assert manifold.stats["area"] == pytest.approx(1 - 2 * 0.8 * 0.01, rel=1e-12)
     assert manifold.stats["patches"] == count_patches(manifold)
@@ -245,7 +251,9 @@ def test_random_cracks_and_lattices_cut_without_contradiction(seed):
     if inside:
         domain = domain.with_cracks(inside)
     shape = SHAPES[seed % 2]
-    manifold = nmm.cut(domain, nmm.lattice(cell=rng.uniform(0.08, 0.3), shape=shape, angle=rng.uniform(0, 90)))
+    manifold = nmm.cut(
+        domain, nmm.lattice(cell=rng.uniform(0.08, 0.3), shape=shape, angle=rng.uniform(0, 90))
+    )
     assert manifold.stats["area"] == pytest.approx(1.0, rel=1e-12)
     assert manifold.stats["patches"] == count_patches(manifold)
 

@@ -71,7 +71,9 @@ def test_the_gauss_rule_is_exact_for_degree_five():
 
 def test_triangulation_keeps_holes_out():
     hole = [(0.2, 0.2), (0.4, 0.2), (0.4, 0.4), (0.2, 0.4)]
-    polygons = np.array([Polygon([(0, 0), (1, 0), (1, 1), (0, 1)], [hole]), Polygon([(0, 0), (1, 0), (0, 1)])])
+    polygons = np.array(
+        [Polygon([(0, 0), (1, 0), (1, 1), (0, 1)], [hole]), Polygon([(0, 0), (1, 0), (0, 1)])]
+    )
     corners, owner = triangulate(polygons)
     rule = triangle_rule(corners, owner)
     assert np.bincount(rule.element, rule.weights) == pytest.approx([0.96, 0.5], abs=1e-14)

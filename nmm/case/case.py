@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -17,12 +17,13 @@ import numpy as np
 
 from nmm.case.domain_tables import Crack, Region, Shape
 from nmm.case.physics_tables import ELASTIC, FLOW, Boundary, GridFile, Material, PointLoad
-from nmm.case.positions import Path, line_of
+from nmm.case.places import Places
+from nmm.case.positions import Path
 from nmm.case.schema import OutputTable, Spec
 from nmm.case.values import suggestion
 from nmm.cover.lattice import Lattice, lattice
 from nmm.domain import Domain, disk, polygon, read_cracks, read_domain, read_regions, rectangle
-from nmm.errors import CaseError, InputError
+from nmm.errors import CaseError
 from nmm.manifold.cut import cut
 from nmm.manifold.manifold import Manifold
 from nmm.memory import check_memory
@@ -34,57 +35,6 @@ from nmm.physics.values import GridValue
 from nmm.solve import solver
 
 _COMBINE = {"union": operator.or_, "difference": operator.sub, "intersection": operator.and_}
-_ARRAYS = (("boundary",), ("point_load",), ("data",), ("domain", "region"))
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the entries of a case come from: lines of the file, or the command line."""
-
-    file: str
-    lines: dict[Path, int]
-    overridden: tuple[Path, ...] = ()
-
-    def line(self, path: Path) -> int | None:
-        return line_of(self.lines, path)
-
-    def key(self, path: Path) -> str:
-        """A path in the words of TOML: `[[boundary]] 2: traction`, `domain.cracks.0`."""
-        for array in _ARRAYS:
-            if path[: len(array)] == array and len(path) > len(array):
-                rest = ".".join(map(str, path[len(array) + 1 :]))
-                return f"[[{'.'.join(array)}]] {path[len(array)]}" + (f": {rest}" if rest else "")
-        return ".".join(map(str, path)) if len(path) != 1 else f"[{path[0]}]"
-
-    def at(self, path: Path) -> str:
-        """The place of an entry as messages name it."""
-        for changed in self.overridden:
-            if path[: len(changed)] == changed:
-                return f"--set {'.'.join(map(str, changed))}" + (
-                    f": {self.key(path)}" if len(path) > len(changed) else ""
-                )
-        line = self.line(path)
-        parts = [self.file + (f", line {line}" if line else ""), *([self.key(path)] if path else [])]
-        return ": ".join(parts)
-
-    @contextmanager
-    def put(self, *path: str | int, entries: Mapping[str, Path] | None = None) -> Iterator[None]:
-        """Give every `InputError` raised inside the place of the entry `path`.
-
-        `entries` are paths by the names under which errors may speak of them.
-        """
-        try:
-            yield
-        except InputError as error:
-            if error.where is not None and error.where.startswith((self.file, "--set ")):
-                raise
-            said = error.where or ""
-            if said.startswith("physics"):
-                place, _, rest = said.partition(": ")
-                error.where = rest or None
-                raise error.at(self.at(tuple(place.split(".")))) from None
-            named = [name for name in entries or () if said.startswith(name)]
-            raise error.at(self.at((entries or {})[max(named, key=len)] if named else path)) from None
 
 
 class Case:

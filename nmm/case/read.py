@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
-from nmm.case.case import Case, Places
+from nmm.case.case import Case
+from nmm.case.places import Places
 from nmm.case.positions import Path, positions
 from nmm.case.schema import Spec
 from nmm.case.values import Formula, suggestion

@@ -284,7 +284,7 @@ class HalfEdges:
 
 
 def half_edges(sub, sub_segment, sub_forward, inner, touched, grid: Grid) -> HalfEdges:
-    """Half-edges of all touched cells, each with its cell on the left; phantoms close the angles at the sides."""
+    """Half-edges of all touched cells, each with its cell on the left; phantoms close the sides."""
     cells = grid.edge_cells(sub[:, 2])
     active = np.isin(cells, touched) & (cells >= 0)
     left, right = np.flatnonzero(active[:, 0]), np.flatnonzero(active[:, 1])

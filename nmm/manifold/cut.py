@@ -154,7 +154,8 @@ def padded(array: np.ndarray, capacity: int, value) -> np.ndarray:
 def piece_moments(cut: Arrangement, grid: Grid) -> np.ndarray:
     """Moments (pieces, 6) up to degree 2 relative to the piece's square, by simplex integration.
 
-    They are taken about the first vertex of each piece and then moved, so that slivers keep their digits; an area lost in rounding counts as 1e-30 of a square.
+    They are taken about the first vertex of each piece and then moved, so that slivers keep their digits;
+    an area lost in rounding counts as 1e-30 of a square.
     """
     owner = np.repeat(cut.loop_piece, np.diff(cut.offsets))
     count = len(cut.piece_cell)
@@ -225,7 +226,7 @@ def regions_at(geometry: Geometry, grid: Grid, units: np.ndarray) -> np.ndarray:
 
 
 def check_sums(stats, geometry: Geometry):
-    """Area and boundary length of the pieces must be those of the outline; costs nothing, finds everything."""
+    """Area and boundary length of the pieces must be those of the outline."""
     scale = geometry.diagonal
     area, length = float(geometry.area), float(geometry.length)
     if abs(stats["area"] - area) > 1e-9 * scale**2 or abs(stats["boundary_length"] - length) > 1e-9 * max(

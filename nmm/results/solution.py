@@ -16,9 +16,11 @@ from nmm.errors import InputError
 from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import Mesh
+from nmm.physics.models import strain_density
 from nmm.physics.problem import Problem, coefficient_values
 from nmm.results.errors import energy_rule, errors
 from nmm.results.recovery import raw_gradients, recover, recovered_gradients
+from nmm.results.single import plot_solution, save_solution
 from nmm.solve.assemble import System
 from nmm.solve.boundary import reaction
 from nmm.solve.linear import Answer, Result
@@ -156,10 +158,15 @@ class Solution:
 
     def _mises(self, element, xi, stress) -> np.ndarray:
         xx, yy, xy = stress[:, 0, 0], stress[:, 1, 1], stress[:, 0, 1]
-        zz = np.zeros_like(xx)
-        if self.problem.model.density.__name__ == "strain_density":
-            zz = np.asarray(self._coefficients(element, xi)["poisson"]) * (xx + yy)
+        zz = self._out_of_plane(element, xi, stress)
+        zz = 0.0 if zz is None else zz
         return np.sqrt(((xx - yy) ** 2 + (yy - zz) ** 2 + (zz - xx) ** 2) / 2 + 3 * xy**2)
+
+    def _out_of_plane(self, element, xi, stress) -> np.ndarray | None:
+        """σzz (n,) in plane strain, None in plane stress."""
+        if self.problem.model.density is not strain_density:
+            return None
+        return np.asarray(self._coefficients(element, xi)["poisson"]) * (stress[:, 0, 0] + stress[:, 1, 1])
 
     @cached_property
     def mesh(self) -> Mesh:
@@ -174,7 +181,8 @@ class Solution:
         return ("displacement", "gradient", "strain", "stress", "von_mises")
 
     def fields(self, names: Sequence[str] | None = None, recovered: bool = True) -> dict[str, np.ndarray]:
-        """Fields at the vertices of `mesh`: (nv,) or (nv, components); stress and strain as xx, yy, xy."""
+        """Fields at the vertices of `mesh`: (nv,) or (nv, components); strain as xx, yy,
+        xy, stress as xx, yy, xy and, in plane strain, zz."""
         names = self.field_names if names is None else names
         mesh = self.mesh
         element = mesh.element_of_point
@@ -200,7 +208,9 @@ class Solution:
         if name == "flux":
             return s[:, 0]
         if name == "stress":
-            return np.stack([s[:, 0, 0], s[:, 1, 1], s[:, 0, 1]], -1)
+            zz = self._out_of_plane(element, xi, s)
+            columns = [s[:, 0, 0], s[:, 1, 1], s[:, 0, 1]]
+            return np.stack(columns if zz is None else [*columns, zz], -1)
         return self._mises(element, xi, s)
 
     @cached_property
@@ -315,11 +325,11 @@ class Solution:
 
     def save(self, path: str | Path) -> None:
         """Write `.vtu` (for ParaView) or `.npz` (the unknowns and the patches)."""
-        save(self, path)
+        save_solution(self, path)
 
     def plot(self, path: str | Path, field: str | None = None, **options: Any) -> None:
-        """Draw a field on the manifold elements into an image file."""
-        plot(self, path, field, **options)
+        """Draw a field on the manifold elements into an image file; options: `deformed`, `units`."""
+        plot_solution(self, path, field, **options)
 
 
 def stresses(density, gradient, values):

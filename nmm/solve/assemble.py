@@ -88,7 +88,6 @@ def whole_elements(problem: Problem, params: Mapping[str, Any]):
 
 def volume(problem: Problem, params, cells, region, points, weights):
     """Matrices and loads of cells that share one rule."""
-    manifold, model = problem.manifold, problem.model
     n, q = len(cells), len(points)
     flat_cell = np.repeat(cells, q)
     flat = np.tile(points, (n, 1))
@@ -97,7 +96,7 @@ def volume(problem: Problem, params, cells, region, points, weights):
 
 
 def integrate(problem: Problem, params, cell, region, rule: Rule, count: int):
-    """Matrices (count, kc, kc), loads (count, kc) and body force (n, c) times area at the points of a rule."""
+    """Matrices (count, kc, kc), loads (count, kc), and body force times area (n, c) at the points."""
     manifold, model = problem.manifold, problem.model
     at = problem.places(cell, rule.points, region)
     weight = rule.weights * manifold.grid.h**2

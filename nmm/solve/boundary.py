@@ -42,7 +42,7 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Held:
-    """A Dirichlet term at its quadrature points: tangents, traction operators, weights, projectors, values."""
+    """A Dirichlet term at its quadrature points."""
 
     tangent: np.ndarray
     traction: np.ndarray
@@ -181,7 +181,7 @@ def bounding_boxes(manifold, elements):
 
 
 def add_boundary(problem: Problem, params: Mapping[str, Any], rule: Rule, matrices, loads) -> Boundary:
-    """Add natural terms to the matrices (pieces, kc, kc) and loads (pieces, kc), and make the Dirichlet ones."""
+    """Add natural terms to matrices (pieces, kc, kc) and loads (pieces, kc); make the Dirichlet ones."""
     c = problem.model.components
     pairs = list(zip(problem.terms, problem.edges, strict=True))
     held = [(edge, held_at(problem, term, edge, params)) for term, edge in pairs if term.dirichlet]

@@ -65,14 +65,14 @@ def loose_parts(problem: Problem, system: System, params) -> list[LoosePart]:
     starts = np.searchsorted(patch_part[order], np.arange(parts + 1))
     diagonal = system.matrix.diagonal()
     result = []
-    for part in loose:
+    for part in loose.tolist():
         patches = order[starts[part] : starts[part + 1]]
         motions = rigid_motions(manifold.patch_points()[patches], centres[part], sizes[part], c)
         modes = motions.reshape(-1, k) @ vectors[part][:, free[part]]
         dofs = (patches[:, None] * c + np.arange(c)).ravel()
         check_balance(problem, system, part, dofs, modes, centres, areas)
         strong = diagonal[dofs] >= 0.1 * np.median(diagonal[dofs])
-        pivots = qr(modes[strong].T, mode="r", pivoting=True)[1][: modes.shape[1]]
+        pivots = qr(modes[strong].T, mode="r", pivoting=True)[-1][: modes.shape[1]]
         report = {
             "part": int(part),
             "area": float(areas[part]),

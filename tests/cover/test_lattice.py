@@ -81,7 +81,7 @@ def test_weight_gradients_are_the_derivatives(shape):
     ],
 )  # fmt: skip
 def test_impossible_lattices_are_refused(bad):
-    with pytest.raises(InputError, match="cover|cell"):
+    with pytest.raises(InputError, match=r"cover|cell"):
         nmm.lattice(**bad)
 
 

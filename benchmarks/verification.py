@@ -31,7 +31,7 @@ def run(quick: bool, report: Report) -> dict:
                     found = list(solve_all(peer, problem, cover, quick))
                 except Unsupported as error:
                     skipped.append(
-                        {"method": name, "problem": f"{problem.name}, {cover}", "reason": str(error)}
+                        {"method": name, "problem": problem.name, "cover": cover, "reason": str(error)}
                     )
                     continue
                 rows += found

@@ -6,7 +6,7 @@ density: everything else follows.
 
 from nmm._version import __version__
 from nmm.cover import lattice
-from nmm.domain import Domain, disk, polygon, rectangle
+from nmm.domain import Domain, disk, polygon, read_cracks, read_domain, read_regions, rectangle
 from nmm.errors import (
     CapacityError,
     GeometryError,

@@ -4,10 +4,12 @@ They are hat functions, bilinear on squares and linear on the two triangles of a
 and their order is that of `Grid.cell_nodes`.
 """
 
+from typing import Any
+
 import numpy as np
 
 
-def hat_values(shape: str, xi, upper=None, xp=np):
+def hat_values(shape: str, xi, upper: Any = None, xp=np):
     """Weights (..., 4) on squares or (..., 3) on triangles at xi (..., 2).
 
     `upper` (...) tells for triangles whether the cell is the upper one of its square.
@@ -20,7 +22,7 @@ def hat_values(shape: str, xi, upper=None, xp=np):
     return xp.where(upper[..., None], high, low)
 
 
-def hat_gradients(shape: str, xi, upper=None, xp=np):
+def hat_gradients(shape: str, xi, upper: Any = None, xp=np):
     """Derivatives (..., 4, 2) or (..., 3, 2) of `hat_values` by xi and eta."""
     x, y = xi[..., 0], xi[..., 1]
     if shape == "quad":

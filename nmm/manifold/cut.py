@@ -62,7 +62,7 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
     moment = np.concatenate([moment, full])
     patches = np.concatenate([patches, promoted_patches])
     piece_part = np.concatenate([piece_part, cell_part[promoted]])
-    polygons = np.concatenate([polygons, shapely.polygons(corners)]) if len(promoted) else polygons
+    polygons = np.concatenate([polygons, np.atleast_1d(np.asarray(shapely.polygons(corners)))])
 
     points = three_points(moment)
     centre = shapely.point_on_surface(polygons)

@@ -16,8 +16,8 @@ def locate(manifold: Manifold, points: np.ndarray, side: int = 1) -> tuple[np.nd
     points = np.asarray(points, float).reshape(-1, 2)
     grid = manifold.grid
     units = grid.to_units(points - grid.shift)
-    finite = np.isfinite(units).all(1)
-    units = np.where(finite[:, None], units, -10.0)
+    finite = np.all(np.isfinite(units), axis=1)
+    units = np.where(np.expand_dims(finite, 1), units, -10.0)
     cell = grid.cell_of(units)
     number = manifold.cached("element_of_whole", lambda: number_whole(manifold))
     element = np.where(cell >= 0, number[np.maximum(cell, 0)], -1)
@@ -45,7 +45,7 @@ def reach(manifold: Manifold) -> float:
 def among_pieces(manifold: Manifold, units: np.ndarray, side: int) -> np.ndarray:
     """Element of points (n, 2) that lie in or next to a piece; -1 for none."""
     tree, cracks, crack_ends = manifold.cached("trees", lambda: make_trees(manifold))
-    point = shapely.points(units)
+    point = np.asarray(shapely.points(units))
     whole = len(manifold.whole_list)
     result = np.full(len(units), -1)
     for distance in (1e-9, reach(manifold)):
@@ -100,4 +100,4 @@ def make_trees(manifold: Manifold):
     left = np.flatnonzero(manifold.facet_side[: manifold.facets] == 1)
     corner = grid.corner(manifold.piece_cell[manifold.facet_piece[left]])
     ends = manifold.facet_ends[left] + corner[:, None]
-    return tree, shapely.STRtree(shapely.linestrings(ends)), ends
+    return tree, shapely.STRtree(np.asarray(shapely.linestrings(ends))), ends

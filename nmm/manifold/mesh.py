@@ -50,12 +50,13 @@ def piece_polygons(cut: Arrangement, grid: Grid, relative: bool = True) -> np.nd
     ring = np.repeat(np.arange(len(sizes)), sizes)
     closed = np.concatenate([xy, xy[cut.offsets[:-1]]])
     order = np.argsort(np.concatenate([ring, np.arange(len(sizes))]), kind="stable")
-    rings = shapely.linearrings(closed[order], indices=np.sort(np.concatenate([ring, np.arange(len(sizes))])))
+    indices = np.sort(np.concatenate([ring, np.arange(len(sizes))]))
+    rings = np.asarray(shapely.linearrings(closed[order], indices=indices))
     simple = np.bincount(cut.loop_piece, minlength=len(cut.piece_cell)) == 1
     polygons = np.empty(len(cut.piece_cell), object)
     alone = simple[cut.loop_piece]
     polygons[cut.loop_piece[alone]] = shapely.polygons(rings[alone])
-    outer = shapely.is_ccw(rings)
+    outer = np.asarray(shapely.is_ccw(rings))
     for piece in np.flatnonzero(~simple):
         mine = np.flatnonzero(cut.loop_piece == piece)
         shell, holes = rings[mine[outer[mine]]], rings[mine[~outer[mine]]]

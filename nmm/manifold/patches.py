@@ -156,8 +156,8 @@ def whole_links(star, star_nodes, is_near, whole, grid: Grid):
     """Links between two whole cells at the near nodes that they share, as (first, second, node)."""
     edges = np.unique(grid.cell_edges(star))
     cells = grid.edge_cells(edges)
-    both = (cells >= 0).all(1)
-    both[both] = whole[cells[both]].all(1)
+    both = np.flatnonzero(np.all(cells >= 0, axis=1))
+    both = both[np.all(whole[cells[both]], axis=1)]
     cells, ends = cells[both], grid.edge_nodes(edges[both])
     for end in range(2):
         at = ends[:, end]
@@ -167,14 +167,15 @@ def whole_links(star, star_nodes, is_near, whole, grid: Grid):
 def connected_parts(cut: Arrangement, links: Links, grid: Grid):
     """Number of connected parts, and the part of each cell (-1: not whole) and of each piece."""
     if grid.shape == "quad":
-        label, blobs = ndimage.label(cut.whole.reshape(grid.ny, grid.nx))
-        cell_blob = label.ravel() - 1
+        label = np.zeros((grid.ny, grid.nx), np.int32)
+        blobs = int(np.asarray(ndimage.label(cut.whole.reshape(grid.ny, grid.nx), output=label)))
+        cell_blob = label.ravel().astype(np.int64) - 1
     else:
         cells = np.flatnonzero(cut.whole)
         edges = np.unique(grid.cell_edges(cells))
         sides = grid.edge_cells(edges)
-        both = (sides >= 0).all(1)
-        both[both] = cut.whole[sides[both]].all(1)
+        both = np.flatnonzero(np.all(sides >= 0, axis=1))
+        both = both[np.all(cut.whole[sides[both]], axis=1)]
         number = np.full(grid.cells, -1)
         number[cells] = np.arange(len(cells))
         a, b = number[sides[both]].T

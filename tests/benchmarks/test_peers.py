@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import verification
+from benchmarks import tables, verification
 from benchmarks.peers import PEERS, Unsupported, load
 from benchmarks.peers.meshes import fitted
 from benchmarks.problems import PROBLEMS
@@ -51,6 +51,15 @@ def test_a_manufactured_solution_converges_with_its_rate(scikit_fem):
 def test_what_a_peer_cannot_do_is_said_with_its_reason(scikit_fem):
     with pytest.raises(Unsupported, match="no fitted mesh"):
         scikit_fem.solve(KNOWN["patch_poisson"], 8, "quad")
+
+
+def test_a_problem_that_a_peer_skips_is_recorded_with_its_cover_and_drawn(scikit_fem, monkeypatch, tmp_path):
+    monkeypatch.setattr(verification, "PROBLEMS", (KNOWN["disk_membrane"],))
+    monkeypatch.setattr(verification, "PEERS", ("scikit-fem",))
+    result = verification.run(True, lambda line: None)
+    (skipped,) = result["skipped"]
+    assert (skipped["problem"], skipped["cover"]) == ("disk_membrane", "quad")
+    assert "disk_membrane (quad)" in tables.write(result, tmp_path).read_text(encoding="utf-8")
 
 
 def test_a_missing_peer_is_named_as_skipped(monkeypatch):

@@ -35,7 +35,11 @@ CHECK = {
 @pytest.fixture
 def result():
     problems = {"disk_poisson": {"title": "a disk", "reference": "manufactured"}}
-    skipped = [{"method": "absent", "reason": "absent is not installed"}]
+    skipped = [
+        {"method": "absent", "reason": "absent is not installed"},
+        {"method": "other", "problem": "disk_poisson", "cover": "quad", "reason": "no mesh"},
+        {"method": "other", "problem": "disk_poisson", "cover": "triangle", "reason": "no mesh"},
+    ]
     return record.record(
         "verification",
         ROWS,
@@ -67,6 +71,7 @@ def test_tables_and_figures_are_drawn_from_the_file_alone(result, tmp_path, caps
     text = (tmp_path / "verification.md").read_text(encoding="utf-8")
     assert "| disk_poisson | nmm | quad | 256 | 3.91e-03 | 0.0625 | 2 | 1 |" in text
     assert "| absent | absent is not installed | all |" in text
+    assert "| other | no mesh | disk_poisson (quad), disk_poisson (triangle) |" in text
     assert "other 1.2.3" in text
     assert (tmp_path / "verification.png").stat().st_size > 10_000
 

@@ -1,31 +1,55 @@
 """nmm: the numerical manifold method on JAX.
 
 A regular mathematical cover, a domain with holes and cracks that is cut out of it, a physics as an energy
-density: everything else follows.
+density: everything else follows. Names are imported when they are first used, so that importing nmm is cheap.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from nmm._version import __version__
-from nmm.cover import lattice
-from nmm.domain import Domain, disk, polygon, read_cracks, read_domain, read_regions, rectangle
-from nmm.errors import (
-    CapacityError,
-    GeometryError,
-    InputError,
-    NmmError,
-    NotConverged,
-    ParameterError,
-    PrecisionError,
-    UnbalancedError,
-)
-from nmm.forward import forward
-from nmm.manifold.cut import cut
-from nmm.manifold.manifold import Manifold
-from nmm.physics.boundary import fixed, flux, point_load, pressure, robin, traction, value
-from nmm.physics.models import Model, elasticity, poisson
-from nmm.physics.problem import Problem, problem
-from nmm.physics.values import GridValue
-from nmm.results.solution import Solution
-from nmm.solve import ConjugateGradient, Direct
+
+if TYPE_CHECKING:
+    from nmm.cover import lattice
+    from nmm.domain import Domain, disk, polygon, read_cracks, read_domain, read_regions, rectangle
+    from nmm.errors import (
+        CapacityError,
+        GeometryError,
+        InputError,
+        NmmError,
+        NotConverged,
+        ParameterError,
+        PrecisionError,
+        UnbalancedError,
+    )
+    from nmm.forward_map import forward
+    from nmm.manifold.cut import cut
+    from nmm.manifold.manifold import Manifold
+    from nmm.physics.boundary import fixed, flux, point_load, pressure, robin, traction, value
+    from nmm.physics.models import Model, elasticity, poisson
+    from nmm.physics.problem import Problem, problem
+    from nmm.physics.values import GridValue
+    from nmm.results.solution import Solution
+    from nmm.solve import ConjugateGradient, Direct
+
+_HOMES = {
+    "nmm.cover": ["lattice"],
+    "nmm.domain": ["Domain", "disk", "polygon", "read_cracks", "read_domain", "read_regions", "rectangle"],
+    "nmm.errors": [
+        "CapacityError", "GeometryError", "InputError", "NmmError", "NotConverged", "ParameterError",
+        "PrecisionError", "UnbalancedError",
+    ],
+    "nmm.forward_map": ["forward"],
+    "nmm.manifold.cut": ["cut"],
+    "nmm.manifold.manifold": ["Manifold"],
+    "nmm.physics.boundary": ["fixed", "flux", "point_load", "pressure", "robin", "traction", "value"],
+    "nmm.physics.models": ["Model", "elasticity", "poisson"],
+    "nmm.physics.problem": ["Problem", "problem"],
+    "nmm.physics.values": ["GridValue"],
+    "nmm.results.solution": ["Solution"],
+    "nmm.solve": ["ConjugateGradient", "Direct"],
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CapacityError", "ConjugateGradient", "Direct", "Domain", "GeometryError", "GridValue", "InputError",
@@ -34,3 +58,13 @@ __all__ = [
     "lattice", "point_load", "poisson", "polygon", "pressure", "problem", "read_cracks", "read_domain",
     "read_regions", "rectangle", "robin", "traction", "value",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'nmm' has no attribute '{name}'")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

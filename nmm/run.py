@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nmm.case import Case
-from nmm.forward import forward
+from nmm.forward_map import forward
 from nmm.manifold.manifold import Manifold
 from nmm.progress import Stages
 from nmm.results.save import save_case, save_failure

@@ -147,7 +147,9 @@ def held_components(term: Term, components: int) -> np.ndarray:
 
 def check_conflicts(terms, selections: list[Selection], facets: Facets, components: int):
     """**Raises:** `SelectionError` where two terms give a component two values on a positive length."""
-    entries = [(t.name, s, held_components(t, components).tolist()) for t, s in zip(terms, selections, strict=True)]
+    entries = [
+        (t.name, s, held_components(t, components).tolist()) for t, s in zip(terms, selections, strict=True)
+    ]
     by_name = {t.name: t for t in terms}
     overlaps = conflicts(entries, facets, 1e-9 * float(np.ptp(facets.ends.reshape(-1, 2), axis=0).max()))
     for facet, i, j in zip(overlaps.facet, overlaps.first, overlaps.second, strict=True):

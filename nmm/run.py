@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nmm.case import Case
+from nmm.compile_clock import CompileClock
 from nmm.forward_map import forward
 from nmm.manifold.manifold import Manifold
 from nmm.progress import Stages
@@ -59,6 +60,7 @@ def solve_case(case: Case, stages: Stages) -> Run:
         stages("solve", f"solving for {manifold.stats['patches'] * case.components:,} unknowns"),
         case.placed(case.boundary()),
     ):
+        clock = CompileClock()
         solution = solve(case.values(problem))
     errors = None
     if case.exact is not None:
@@ -66,7 +68,9 @@ def solve_case(case: Case, stages: Stages) -> Run:
             errors = solution.errors(case.exact)
     _warn(solution, stages)
     seconds = {name: stages.seconds.get(name) for name in ("read", "cut")}
-    return Run(case, solution, errors, {**seconds, **solution.stats.seconds})
+    seconds["compile"] = clock.seconds
+    seconds["solve"] = max(0.0, sum(solution.stats.seconds.values()) - clock.seconds)
+    return Run(case, solution, errors, seconds)
 
 
 def save_failed(case: Case, error: Exception, directory: Path, stages: Stages) -> None:

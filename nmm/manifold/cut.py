@@ -218,6 +218,8 @@ def entity_of(segment: np.ndarray, geometry: Geometry) -> np.ndarray:
 def regions_at(geometry: Geometry, grid: Grid, units: np.ndarray) -> np.ndarray:
     """Topmost region at points (n, 2) in lattice units; -1 where there is none."""
     region = np.full(len(units), -1)
+    if not geometry.regions:
+        return region
     x, y = grid.to_local(units).T
     for number, (_, shape) in enumerate(geometry.regions):
         shapely.prepare(shape)

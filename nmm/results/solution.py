@@ -288,12 +288,18 @@ class Solution:
 
     @cached_property
     def overlap(self) -> dict[str, float]:
-        """Length of crack faces that interpenetrate, and by how much at most."""
+        """Length of crack faces that interpenetrate, and by how much at most.
+
+        Faces of parts that nothing holds are left out: where those parts sit is a convention.
+        """
         manifold = self.manifold
         if self.problem.model.components == 1:
             return {"length": 0.0, "max": 0.0}
         count = manifold.facets
-        left = np.flatnonzero((manifold.facet_side[:count] == 1) & (manifold.facet_twin[:count] >= 0))
+        loose = np.isin(manifold.host.piece_part, [part["part"] for part in self.held])
+        piece, twin = manifold.facet_piece[:count], manifold.facet_twin[:count]
+        left = np.flatnonzero((manifold.facet_side[:count] == 1) & (twin >= 0))
+        left = left[~loose[piece[left]] & ~loose[piece[twin[left]]]]
         if not len(left):
             return {"length": 0.0, "max": 0.0}
         right = manifold.facet_twin[left]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nmm.physics.problem import Problem, problem
     from nmm.physics.values import GridValue
     from nmm.results.solution import Solution
-    from nmm.solve import ConjugateGradient, Direct
+    from nmm.solve import ConjugateGradient, Direct, Multigrid
 
 _HOMES = {
     "nmm.cover": ["lattice"],
@@ -47,16 +47,16 @@ _HOMES = {
     "nmm.physics.problem": ["Problem", "problem"],
     "nmm.physics.values": ["GridValue"],
     "nmm.results.solution": ["Solution"],
-    "nmm.solve": ["ConjugateGradient", "Direct"],
+    "nmm.solve": ["ConjugateGradient", "Direct", "Multigrid"],
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CapacityError", "ConjugateGradient", "Direct", "Domain", "GeometryError", "GridValue", "InputError",
-    "Manifold", "Model", "NmmError", "NotConverged", "ParameterError", "PrecisionError", "Problem",
-    "Solution", "UnbalancedError", "__version__", "cut", "disk", "elasticity", "fixed", "flux", "forward",
-    "lattice", "point_load", "poisson", "polygon", "pressure", "problem", "read_cracks", "read_domain",
-    "read_regions", "rectangle", "robin", "traction", "value",
+    "Manifold", "Model", "Multigrid", "NmmError", "NotConverged", "ParameterError", "PrecisionError",
+    "Problem", "Solution", "UnbalancedError", "__version__", "cut", "disk", "elasticity", "fixed", "flux",
+    "forward", "lattice", "point_load", "poisson", "polygon", "pressure", "problem", "read_cracks",
+    "read_domain", "read_regions", "rectangle", "robin", "traction", "value",
 ]  # fmt: skip
 
 

@@ -11,8 +11,9 @@ from nmm.physics.problem import Problem
 from nmm.physics.values import check_parameters
 from nmm.results.solution import Solution
 from nmm.solve.assemble import System, assemble
-from nmm.solve.held import loose_parts, without_motion
-from nmm.solve.linear import Auto
+from nmm.solve.choice import Auto
+from nmm.solve.held import LoosePart, loose_parts, without_motion, without_resultant
+from nmm.solve.multigrid import Multigrid
 
 
 def forward(
@@ -23,9 +24,9 @@ def forward(
 ) -> Callable[..., Solution]:
     """The map from parameters to the solution of `problem`.
 
-    **Arguments:** `solver`, by default direct up to 400,000 unknowns and conjugate gradients beyond;
-    `throw`, whether a solve that does not converge raises; `progress(stage, residual)`, called now and
-    then on long solves.
+    **Arguments:** `solver`, by default direct up to 100,000 unknowns and conjugate gradients with
+    multigrid beyond; `throw`, whether a solve that does not converge raises; `progress(stage, residual)`,
+    called now and then on long solves.
 
     **Raises:** (when called) `ParameterError` for missing or surplus parameters, `UnbalancedError` when the
     loads on a part that nothing holds do not balance, `NotConverged`.
@@ -53,16 +54,28 @@ def forward(
     return solve
 
 
-def solve_system(problem: Problem, system: System, loose, solver, progress):
-    """Unknowns (patches, components) with loose parts at zero mean motion, and the solver's answer."""
+def solve_system(problem: Problem, system: System, loose: list[LoosePart], solver, progress):
+    """Unknowns (patches, components) with loose parts at zero mean motion, and the solver's answer.
+
+    Multigrid works with the floating parts as they are; the other solvers get their motions pinned.
+    """
     manifold, c = problem.manifold, problem.model.components
     free = np.repeat(manifold.active, c)
-    for part in loose:
-        free[part.pins] = False
+    if isinstance(solver, Auto):
+        solver = solver.choose(int(free.sum()))
+    load = system.load
+    if isinstance(solver, Multigrid):
+        load = without_resultant(load, loose)
+    else:
+        for part in loose:
+            free[part.pins] = False
     index = np.flatnonzero(free)
     matrix = system.matrix[index][:, index]
     report = (lambda step, residual: progress("solve", residual)) if progress else None
-    answer = solver.solve(matrix, system.load[index], report)
+    if isinstance(solver, Multigrid):
+        answer = solver.solve_on(manifold, c, matrix, load[index], report)
+    else:
+        answer = solver.solve(matrix, load[index], report)
     u = np.zeros(len(free))
     u[index] = answer.value
     u = u.reshape(-1, c)

@@ -77,6 +77,7 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
     number[grid.cells :] = len(cells) + np.arange(len(arrangement.piece_cell))
     number[promoted] = len(cells) + len(arrangement.piece_cell) + np.arange(len(promoted))
     fraction = np.concatenate([np.ones(len(cells)), moment[:, 0] * grid.h**2 / grid.cell_area])
+    pairs = np.stack([number[links.first], number[links.second]], -1)
     hosts = find_hosts(links, fraction, np.concatenate([cell_region[cells], piece_region]), number, grid)
 
     pieces, capacity = len(piece_cell), grown(len(piece_cell))
@@ -109,7 +110,7 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
         "ny": grid.ny,
     }
     check_sums(stats, geometry)
-    host = Host(geometry, grid, arrangement, cell_part, piece_part, patch_node, hosts[len(cells) :], stats)
+    host = Host(geometry, grid, arrangement, cell_part, piece_part, patch_node, hosts[len(cells) :], pairs, stats)
     host.cache["polygons"] = polygons
     facet_capacity = grown(len(lengths))
     return Manifold(

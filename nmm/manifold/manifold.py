@@ -16,7 +16,11 @@ from nmm.manifold.quadrature import Rule
 
 @dataclass(frozen=True, eq=False)
 class Host:
-    """What only the host needs of a cut; equal for every manifold, so that it never causes a compilation."""
+    """What only the host needs of a cut; equal for every manifold, so that it never causes a compilation.
+
+    `links` (n, 2) are the pairs of elements that share an uncut side, without those between two whole
+    cells.
+    """
 
     geometry: Geometry
     grid: Grid
@@ -25,6 +29,7 @@ class Host:
     piece_part: np.ndarray
     patch_node: np.ndarray
     piece_host: np.ndarray
+    links: np.ndarray
     stats: dict[str, Any]
     cache: dict[str, Any] = field(default_factory=dict)
 

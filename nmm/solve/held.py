@@ -153,6 +153,15 @@ def check_balance(problem: Problem, system: System, part: int, dofs, modes, cent
     )
 
 
+def without_resultant(load: np.ndarray, loose: list[LoosePart]) -> np.ndarray:
+    """`load` without what rounding leaves of the resultants on loose parts, so that a solution exists."""
+    load = load.copy()
+    for part in loose:
+        modes = part.modes
+        load[part.dofs] -= modes @ np.linalg.solve(modes.T @ modes, modes.T @ load[part.dofs])
+    return load
+
+
 def without_motion(problem: Problem, u: np.ndarray, loose: list[LoosePart]) -> np.ndarray:
     """`u` (patches, components) with the free motions of each loose part at zero mean."""
     manifold, c = problem.manifold, problem.model.components

@@ -8,15 +8,10 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import splu
 
-from nmm.errors import InputError
-
 CONVERGED = "converged: the relative residual is below the tolerance"
 LIMIT = "not converged: the largest number of iterations was reached; allow more, or use the direct method"
 FLOOR = "stagnated: rounding keeps the residual above the tolerance; ask for a larger tolerance"
 BREAKDOWN = "not converged: the matrix is not positive definite; check the coefficients"
-
-DIRECT_LIMIT = 400_000
-"""Unknowns up to which "auto" factorises."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +83,57 @@ class Direct:
         return Answer(x, Result(bool(done), message), len(history), history[-1], history)
 
 
+def conjugate_gradients(
+    matrix,
+    rhs: np.ndarray,
+    precondition: Callable[[np.ndarray], np.ndarray],
+    tolerance: float,
+    limit: int,
+    progress: Callable[[int, float], None] | None = None,
+) -> Answer:
+    """Preconditioned conjugate gradients to ‖b − Au‖₂ ≤ tolerance ‖b‖₂, judged by the recomputed residual."""
+    norm = np.linalg.norm(rhs)
+    if norm == 0:
+        return Answer(np.zeros_like(rhs), Result(True, CONVERGED), 0, 0.0)
+    x, r = np.zeros_like(rhs), rhs.copy()
+    z = precondition(r)
+    p, rz = z.copy(), r @ z
+    history, restarts = [1.0], 0
+    message, step = LIMIT, 0
+    told = time.monotonic()
+    for step in range(1, limit + 1):
+        q = matrix @ p
+        with np.errstate(over="ignore", invalid="ignore"):
+            curvature = p @ q
+        if not curvature > 0:
+            message = BREAKDOWN
+            break
+        alpha = rz / curvature
+        x += alpha * p
+        r -= alpha * q
+        history.append(float(np.linalg.norm(r) / norm))
+        if progress and time.monotonic() - told > 0.2:
+            progress(step, history[-1])
+            told = time.monotonic()
+        if history[-1] <= tolerance:
+            r = rhs - matrix @ x
+            if np.linalg.norm(r) <= tolerance * norm:
+                message = CONVERGED
+                break
+            restarts += 1
+            if restarts > 3:
+                message = FLOOR
+                break
+            z = precondition(r)
+            p, rz = z.copy(), r @ z
+            continue
+        z = precondition(r)
+        rz, before = r @ z, rz
+        p = z + (rz / before) * p
+    residual = relative_residual(matrix, rhs, x)
+    return Answer(x, Result(message == CONVERGED, message), step, residual, history)
+
+
 @dataclass(frozen=True)
 class ConjugateGradient:
     """Conjugate gradients with the diagonal as preconditioner, to ‖b − Au‖₂ ≤ tolerance ‖b‖₂."""
@@ -99,83 +145,6 @@ class ConjugateGradient:
         self, matrix: csr_array, rhs: np.ndarray, progress: Callable[[int, float], None] | None = None
     ) -> Answer:
         """Solve matrix @ x = rhs."""
-        norm = np.linalg.norm(rhs)
-        if norm == 0:
-            return Answer(np.zeros_like(rhs), Result(True, CONVERGED), 0, 0.0)
-        limit = self.max_iterations or max(1000, 20 * int(np.sqrt(len(rhs))) + 10_000)
+        limit = self.max_iterations or 10_000 + 20 * int(np.sqrt(len(rhs)))
         inverse = scaling(matrix) ** 2
-        x, r = np.zeros_like(rhs), rhs.copy()
-        z = inverse * r
-        p, rz = z.copy(), r @ z
-        history = [1.0]
-        restarts = 0
-        message, step = LIMIT, 0
-        told = time.monotonic()
-        for step in range(1, limit + 1):
-            q = matrix @ p
-            with np.errstate(over="ignore", invalid="ignore"):
-                curvature = p @ q
-            if not curvature > 0:
-                message = BREAKDOWN
-                break
-            alpha = rz / curvature
-            x += alpha * p
-            r -= alpha * q
-            history.append(float(np.linalg.norm(r) / norm))
-            if progress and time.monotonic() - told > 0.2:
-                progress(step, history[-1])
-                told = time.monotonic()
-            if history[-1] <= self.tolerance:
-                r = rhs - matrix @ x
-                true = float(np.linalg.norm(r) / norm)
-                if true <= self.tolerance:
-                    message = CONVERGED
-                    break
-                restarts += 1
-                if restarts > 3:
-                    message = FLOOR
-                    break
-                z = inverse * r
-                p, rz = z.copy(), r @ z
-                continue
-            z = inverse * r
-            rz, before = r @ z, rz
-            p = z + (rz / before) * p
-        residual = relative_residual(matrix, rhs, x)
-        return Answer(x, Result(message == CONVERGED, message), step, residual, history)
-
-
-@dataclass(frozen=True)
-class Auto:
-    """Direct up to `DIRECT_LIMIT` unknowns, conjugate gradients beyond."""
-
-    tolerance: float = 1e-8
-    max_iterations: int | None = None
-
-    def solve(self, matrix, rhs, progress=None) -> Answer:
-        """Solve matrix @ x = rhs."""
-        if len(rhs) <= DIRECT_LIMIT:
-            return Direct(self.tolerance).solve(matrix, rhs, progress)
-        return ConjugateGradient(self.tolerance, self.max_iterations).solve(matrix, rhs, progress)
-
-
-def solver(method: str = "auto", tolerance: float = 1e-8, max_iterations: int | None = None):
-    """Solver by the name that case files use: "auto", "direct" or "cg".
-
-    **Raises:** `InputError` for another name or a tolerance that is not in (0, 1).
-    """
-    if not 0 < tolerance < 1:
-        raise InputError(
-            f"the tolerance must lie between 0 and 1, found {tolerance}", where="solve.tolerance"
-        )
-    if max_iterations is not None and max_iterations < 1:
-        raise InputError(
-            f"at least one iteration is needed, found {max_iterations}", where="solve.max_iterations"
-        )
-    if method == "auto":
-        return Auto(tolerance, max_iterations)
-    if method == "direct":
-        return Direct(tolerance)
-    if method == "cg":
-        return ConjugateGradient(tolerance, max_iterations)
-    raise InputError(f'the method must be "auto", "direct" or "cg", found "{method}"', where="solve.method")
+        return conjugate_gradients(matrix, rhs, lambda r: inverse * r, self.tolerance, limit, progress)

@@ -1,0 +1,118 @@
+"""Multigrid on physical covers: exactly nested spaces, and iterations that neither cells nor cuts change."""
+
+import numpy as np
+import pytest
+
+import nmm
+from nmm.cover import hat_values
+from nmm.manifold.locate import locate
+from nmm.solve.hierarchy import coarsen, finest, hierarchy
+
+SHAPES = ("quad", "triangle")
+PLATE = nmm.rectangle(-1.003, -1.001, 1.002, 1.004)
+HOLE = PLATE - nmm.disk((0.1, 0.05), 0.4)
+CRACK = PLATE.with_cracks([[(-0.5, -0.3), (0.4, 0.25)]])
+FIVE = PLATE.with_cracks(
+    [
+        [(-0.6, 0.1), (0.2, 0.5)], [(-0.2, 0.7), (0.1, -0.4)], [(0.3, -0.7), (0.7, 0.2)],
+        [(-0.7, -0.6), (0.5, -0.5)], [(0.2, 0.35), (0.8, 0.4)],
+    ]
+)  # fmt: skip
+
+
+def elastic(domain, cells, shape="quad", nu=0.3):
+    manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape))
+    return nmm.problem(manifold, nmm.elasticity(1.0, nu, body_force=(0.0, -1.0)), [nmm.fixed("x == xmin")])
+
+
+def potential(domain, cells, shape="quad"):
+    manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape))
+    return nmm.problem(manifold, nmm.poisson(1.0, source=1.0), [nmm.value("outline", 0)])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("domain", [HOLE, FIVE], ids=["hole", "cracks"])
+def test_every_coarse_function_lies_in_the_finer_space(shape, domain):
+    manifold = nmm.cut(domain, nmm.lattice(cells=21, shape=shape, angle=12.0))
+    points = np.random.default_rng(0).uniform(-1, 1, (400, 2))
+    element, xi = locate(manifold, points)
+    element, xi = element[element >= 0], xi[element >= 0]
+    units = xi + manifold.grid.corner(manifold.element_cells()[element])
+    cover, factor, home = finest(manifold), 1, element
+    while max(cover.nx, cover.ny) > 2:
+        coarse, step = coarsen(cover)
+        assert np.abs(step.sum(axis=1) - 1).max() < 1e-14
+        values = np.random.default_rng(1).standard_normal(coarse.count)
+        below = evaluate(cover, step @ values, home, units / factor)
+        parents = coarse.parent[home]
+        above = evaluate(coarse, values, parents, units / factor / 2)
+        assert np.abs(above - below).max() < 1e-12
+        cover, factor, home = coarse, 2 * factor, parents
+
+
+def evaluate(cover, values, element, units):
+    weights = hat_values(cover.shape, units - cover.square[element], cover.upper[element])
+    return (weights * values[cover.patches[element]]).sum(1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cycle", ["V", "W"])
+def test_multigrid_and_factorisation_agree(shape, cycle):
+    problem = elastic(FIVE, 24, shape)
+    direct = nmm.forward(problem, nmm.Direct())()
+    grid = nmm.forward(problem, nmm.Multigrid(1e-11, cycle=cycle))()
+    assert grid.dofs == pytest.approx(direct.dofs, abs=1e-8 * np.abs(direct.dofs).max())
+
+
+LIMITS = [
+    (potential, nmm.disk((0.01, 0.02), 1.0), {"quad": 8, "triangle": 10}),
+    (elastic, HOLE, {"quad": 12, "triangle": 18}),
+    (elastic, CRACK, {"quad": 17, "triangle": 20}),
+    (elastic, FIVE, {"quad": 20, "triangle": 22}),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("case", LIMITS, ids=["disk", "hole", "crack", "five cracks"])
+def test_iterations_do_not_grow_with_the_cells(case, shape):
+    make, domain, limit = case
+    for cells in (32, 64, 128):
+        solution = nmm.forward(make(domain, cells, shape), nmm.Multigrid())()
+        assert solution.stats.iterations <= limit[shape]
+
+
+@pytest.mark.parametrize("sliver", [1e-2, 1e-6, 1e-10])
+def test_iterations_do_not_depend_on_slivers(sliver):
+    domain = nmm.rectangle(0, 0, 1 + sliver / 32, 1 + sliver / 32)
+    manifold = nmm.cut(domain, nmm.lattice(cell=1 / 32))
+    problem = nmm.problem(manifold, nmm.elasticity(1.0, 0.3, body_force=(0.0, -1.0)), [nmm.fixed("outline")])
+    assert nmm.forward(problem, nmm.Multigrid())().stats.iterations <= 12
+
+
+def test_parts_that_nothing_holds_float():
+    block = [[(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.3)]]
+    manifold = nmm.cut(nmm.rectangle(0, 0, 1, 1).with_cracks(block), nmm.lattice(cells=33))
+    terms = [
+        nmm.fixed("x == 0"),
+        nmm.traction("x == 1", (1.0, 0.0)),
+        nmm.traction("crack 0 left and x < 0.31", (-1.0, 0.0)),
+        nmm.traction("crack 0 left and x > 0.69", (1.0, 0.0)),
+    ]
+    problem = nmm.problem(manifold, nmm.elasticity(1.0, 0.3), terms)
+    direct = nmm.forward(problem, nmm.Direct())()
+    grid = nmm.forward(problem, nmm.Multigrid(1e-10))()
+    assert len(grid.held) == 1
+    assert np.abs(grid.at([[0.5, 0.5], [0.35, 0.4]])).max() > 1e-3
+    assert grid.dofs == pytest.approx(direct.dofs, abs=1e-7 * np.abs(direct.dofs).max())
+
+
+def test_a_limit_on_iterations_is_reported():
+    solution = nmm.forward(elastic(FIVE, 24), nmm.Multigrid(max_iterations=2), throw=False)()
+    assert not solution.result.converged
+    assert solution.stats.iterations == 2
+
+
+def test_the_hierarchy_stops_where_parts_cannot_be_merged():
+    covers, steps = hierarchy(nmm.cut(FIVE, nmm.lattice(cells=64)), smallest=50)
+    assert len(steps) == len(covers) - 1
+    assert covers[-1].count <= 0.7 * covers[-2].count

@@ -89,6 +89,10 @@ class Grid:
         return self.squares * (self.families - 1)
 
     @property
+    def edges(self) -> int:
+        return self.nx * (self.ny + 1) + (self.nx + 1) * self.ny + self.squares * (self.families - 2)
+
+    @property
     def nodes(self) -> int:
         return (self.nx + 1) * (self.ny + 1)
 
@@ -197,6 +201,12 @@ class Grid:
         left = np.where((family == 0) & (j == self.ny) | (family == 1) & (i == 0), -1, left)
         right = np.where((family == 0) & (j == 0) | (family == 1) & (i == self.nx), -1, right)
         return np.stack([left, right], -1)
+
+    def neighbours(self, mask: np.ndarray) -> np.ndarray:
+        """Pairs (n, 2) of cells that share an edge and both lie in `mask` (cells,)."""
+        sides = self.edge_cells(np.arange(self.edges))
+        both = np.all(sides >= 0, axis=1) & mask[sides[:, 0]] & mask[sides[:, 1]]
+        return sides[both]
 
     def node_units(self, node: np.ndarray) -> np.ndarray:
         """Lattice coordinates (n, 2) of nodes."""

@@ -110,7 +110,8 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
         "ny": grid.ny,
     }
     check_sums(stats, geometry)
-    host = Host(geometry, grid, arrangement, cell_part, piece_part, patch_node, hosts[len(cells) :], pairs, stats)
+    piece_host = hosts[len(cells) :]
+    host = Host(geometry, grid, arrangement, cell_part, piece_part, patch_node, piece_host, pairs, stats)
     host.cache["polygons"] = polygons
     facet_capacity = grown(len(lengths))
     return Manifold(

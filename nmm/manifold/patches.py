@@ -172,13 +172,9 @@ def connected_parts(cut: Arrangement, links: Links, grid: Grid):
         cell_blob = label.ravel().astype(np.int64) - 1
     else:
         cells = np.flatnonzero(cut.whole)
-        edges = np.unique(grid.cell_edges(cells))
-        sides = grid.edge_cells(edges)
-        both = np.flatnonzero(np.all(sides >= 0, axis=1))
-        both = both[np.all(cut.whole[sides[both]], axis=1)]
         number = np.full(grid.cells, -1)
         number[cells] = np.arange(len(cells))
-        a, b = number[sides[both]].T
+        a, b = number[grid.neighbours(cut.whole)].T
         blobs, blob = connected_components(
             coo_array((np.ones(len(a)), (a, b)), (len(cells), len(cells))), directed=False
         )

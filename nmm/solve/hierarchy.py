@@ -43,11 +43,7 @@ def finest(manifold: Manifold) -> Cover:
     cells = manifold.element_cells()
     number = np.full(grid.cells, -1)
     number[manifold.whole_list] = np.arange(len(manifold.whole_list))
-    edges = np.unique(grid.cell_edges(manifold.whole_list))
-    sides = grid.edge_cells(edges)
-    sides = sides[np.all(sides >= 0, axis=1)]
-    pairs = number[sides]
-    pairs = pairs[np.all(pairs >= 0, axis=1)]
+    pairs = number[grid.neighbours(np.asarray(manifold.whole))]
     active = np.flatnonzero(manifold.active)
     dense = np.full(manifold.patches, -1)
     dense[active] = np.arange(len(active))
@@ -92,7 +88,8 @@ def coarsen(fine: Cover) -> tuple[Cover, csr_array]:
     first = np.zeros(count, np.int64)
     first[parent[::-1]] = np.arange(n)[::-1]
     links = parent[fine.links[~inside]]
-    links = np.unique(np.sort(links, axis=1), axis=0)
+    key = np.unique(links.min(1).astype(np.int64) * count + links.max(1))
+    links = np.stack([key // count, key % count], -1)
     square_c, upper_c = square[first], upper[first]
     whole = np.bincount(parent, fine.whole, count) == 4
     nodes = nodes_of(fine.shape, nx, square_c, upper_c)

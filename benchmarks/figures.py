@@ -19,7 +19,7 @@ STYLES = {"l2": ("o", "-", "L2"), "h1": ("s", "--", "H1")}
 
 def write(result: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write the figures of a record into `folder`; their paths."""
-    figure = verification(result) if result["benchmark"] == "verification" else outcrop(result)
+    figure = DRAWINGS.get(result["benchmark"], outcrop)(result)
     path = folder / f"{result['benchmark']}.png"
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130)
@@ -96,3 +96,36 @@ def outcrop(result: Mapping[str, Any]) -> Figure:
     right.set_ylabel("relative distance from the limit (dotted)")
     figure.suptitle(result["about"], fontsize=10)
     return figure
+
+
+def multigrid(result: Mapping[str, Any]) -> Figure:
+    """Iterations against the cells for each problem, and seconds against the unknowns for all."""
+    figure = new_figure(11.0, 4.2)
+    left, right = figure.subplots(1, 2)
+    problems = list(dict.fromkeys(row["problem"] for row in result["rows"]))
+    for number, problem in enumerate(problems):
+        rows = [r for r in result["rows"] if r["problem"] == problem and r["shape"] == "quad"]
+        cells = [r["cells"] for r in rows]
+        left.semilogx(cells, [r["iterations"] for r in rows], "o-", color=f"C{number}", label=problem)
+        if all(r["peer_iterations"] for r in rows):
+            left.semilogx(cells, [r["peer_iterations"] for r in rows], ":", color=f"C{number}")
+    for key, marker, name in (("seconds", "o", "nmm"), ("peer_seconds", "x", "PyAMG")):
+        rows = [r for r in result["rows"] if r[key] is not None]
+        right.loglog([r["unknowns"] for r in rows], [r[key] for r in rows], marker, label=name, alpha=0.7)
+    cells = sorted({row["cells"] for row in result["rows"]})
+    left.set_xticks(cells, [str(n) for n in cells])
+    left.xaxis.set_minor_locator(NullLocator())
+    left.set_xlabel("cells along the longer side, quad lattice")
+    left.set_ylabel("iterations to 1e-8 (dotted: PyAMG)")
+    left.set_ylim(bottom=0)
+    right.set_xlabel("unknowns")
+    right.set_ylabel("seconds, set-up and solve")
+    right.legend(fontsize=8)
+    for panel in (left, right):
+        panel.grid(True, alpha=0.3)
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
+DRAWINGS = {"verification": verification, "multigrid": multigrid}

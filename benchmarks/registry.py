@@ -31,6 +31,11 @@ BENCHMARKS = {
             "benchmarks.verification:run",
         ),
         Benchmark(
+            "multigrid",
+            "iterations against cells and cuts, with PyAMG on the same matrices",
+            "benchmarks.multigrid:run",
+        ),
+        Benchmark(
             "kb7",
             "effective modulus and permeability of an outcrop with 240 traces",
             "benchmarks.outcrops:kb7",

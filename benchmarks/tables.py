@@ -14,7 +14,7 @@ PASSED = {True: "yes", False: "**no**", None: "–"}
 
 def write(result: Mapping[str, Any], folder: Path) -> Path:
     """Write `folder/<benchmark>.md`."""
-    body = verification(result) if result["benchmark"] == "verification" else outcrop(result)
+    body = BODIES.get(result["benchmark"], outcrop)(result)
     path = folder / f"{result['benchmark']}.md"
     save_text(path, "\n\n".join([f"# {result['benchmark']}", provenance(result), *body]) + "\n")
     return path
@@ -178,3 +178,26 @@ def outcrop(result: Mapping[str, Any]) -> list[str]:
             [(c["check"], c["value"], c["expected"], PASSED[c["passed"]]) for c in result["checks"]],
         ),
     ]
+
+
+def multigrid(result: Mapping[str, Any]) -> list[str]:
+    """Iterations and seconds, nmm and PyAMG side by side."""
+    keys = (
+        "problem", "shape", "cells", "unknowns", "cycle", "levels", "iterations", "seconds",
+        "peer_iterations", "peer_seconds",
+    )  # fmt: skip
+    heads = (
+        "problem", "cover", "cells", "unknowns", "cycle", "levels", "iterations", "seconds",
+        "PyAMG iterations", "PyAMG seconds",
+    )  # fmt: skip
+    checks = [(c["check"], c["value"], c["expected"], PASSED[c["passed"]]) for c in result["checks"]]
+    return [
+        f"{result['about']}. Seconds are set-up and solve of one run; PyAMG is smoothed aggregation with the"
+        " rigid motions given, inside the same conjugate gradients on the same matrix.",
+        table(heads, [[row[key] for key in keys] for row in result["rows"]]),
+        "## Checks",
+        table(("check", "worst", "expected", "passed"), checks),
+    ]
+
+
+BODIES = {"verification": verification, "multigrid": multigrid}

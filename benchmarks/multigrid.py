@@ -1,0 +1,178 @@
+"""Iterations of multigrid on physical covers against cells and cuts, with PyAMG on the same matrices."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from importlib.util import find_spec
+
+import numpy as np
+
+import nmm
+from benchmarks.checks import Verdict
+from benchmarks.record import record
+from benchmarks.registry import Report
+from nmm.solve.assemble import assemble
+from nmm.solve.linear import conjugate_gradients
+from nmm.solve.multigrid import Multigrid, build
+
+TOLERANCE = 1e-8
+SQUARE = nmm.rectangle(-1.003, -1.001, 1.002, 1.004)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One family of problems: what it is, the promise on its iterations, and how it is made on n cells."""
+
+    name: str
+    limit: int | None
+    make: Callable[[int, str], nmm.Problem]
+    cracked: bool = False
+    largest: int = 512
+
+
+def poisson_on(domain):
+    def make(cells: int, shape: str) -> nmm.Problem:
+        manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape))
+        return nmm.problem(manifold, nmm.poisson(1.0, source=1.0), [nmm.value("outline", 0)])
+
+    return make
+
+
+def elastic_on(domain, nu: float = 0.3):
+    def make(cells: int, shape: str) -> nmm.Problem:
+        manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape))
+        model = nmm.elasticity(1.0, nu, body_force=(0.0, -1.0))
+        return nmm.problem(manifold, model, [nmm.fixed("x == xmin")])
+
+    return make
+
+
+def sliver(thickness: float):
+    def make(cells: int, shape: str) -> nmm.Problem:
+        side = 1 + thickness / cells
+        manifold = nmm.cut(nmm.rectangle(0, 0, side, side), nmm.lattice(cell=1 / cells, shape=shape))
+        model = nmm.elasticity(1.0, 0.3, body_force=(0.0, -1.0))
+        return nmm.problem(manifold, model, [nmm.fixed("outline")])
+
+    return make
+
+
+def outcrop(cells: int, shape: str) -> nmm.Problem:
+    folder = files("nmm") / "data" / "kb7"
+    area, traces = (str(folder / f"KB7_{name}.geojson") for name in ("area", "traces"))
+    domain = nmm.read_domain(area).with_cracks(nmm.read_cracks(traces))
+    manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape))
+    return nmm.problem(manifold, nmm.elasticity(1.0, 0.25), [nmm.fixed("outline", ("x - xc", 0))])
+
+
+def five_cracks():
+    rng = np.random.default_rng(3)
+    centres, halves = rng.uniform(-0.6, 0.6, (5, 2)), rng.uniform(-0.45, 0.45, (5, 2))
+    return SQUARE.with_cracks([[c - h, c + h] for c, h in zip(centres, halves, strict=True)])
+
+
+def families() -> Iterator[Row]:
+    hole = SQUARE - nmm.disk((0.1, 0.05), 0.4)
+    yield Row("Poisson, disk", 10, poisson_on(nmm.disk((0.01, 0.02), 1.0)))
+    yield Row("elasticity, plate with a hole", 12, elastic_on(hole))
+    yield Row(
+        "elasticity, one crack", 17, elastic_on(SQUARE.with_cracks([[(-0.5, -0.3), (0.4, 0.25)]])), True
+    )
+    yield Row("elasticity, five cracks", 20, elastic_on(five_cracks()), True)
+    yield Row("elasticity, slivers of 1e-10 of a cell", 12, sliver(1e-10))
+    yield Row("elasticity, hole, ν = 0.49", None, elastic_on(hole, 0.49), largest=256)
+    yield Row("elasticity, KB7 (240 traces)", 60, outcrop, True)
+
+
+def run(quick: bool, report: Report) -> dict:
+    """The record: iterations, seconds, and PyAMG's beside them."""
+    peer = find_spec("pyamg") is not None
+    sizes = (32, 64) if quick else (64, 128, 256, 512)
+    rows = []
+    for family in families():
+        for shape in ("quad", "triangle"):
+            for cells in (n for n in sizes if n <= family.largest):
+                rows.append(measure(family, shape, cells, peer))
+                row = rows[-1]
+                report(
+                    f"{family.name}, {shape}, {cells}: {row['iterations']} iterations, "
+                    f"{row['seconds']:.2f} s; PyAMG {row['peer_iterations']} in {row['peer_seconds']} s"
+                )
+    checks = [vars(verdict) for verdict in judged(rows)]
+    return record(
+        "multigrid",
+        rows,
+        checks,
+        quick=quick,
+        about="conjugate gradients to 1e-8 with multigrid on physical covers",
+        skipped=[] if peer else [{"method": "pyamg", "reason": "not installed"}],
+    )
+
+
+def measure(family: Row, shape: str, cells: int, peer: bool) -> dict:
+    """Iterations and seconds (set-up and solve together) on one cover."""
+    problem = family.make(cells, shape)
+    manifold, c = problem.manifold, problem.model.components
+    system = assemble(problem, {})
+    free = np.flatnonzero(np.repeat(manifold.active, c))
+    matrix, load = system.matrix[free][:, free], system.load[free]
+    solver = replace(Multigrid(TOLERANCE), cycle="W" if family.cracked else "V")
+    begin = time.perf_counter()
+    answer = solver.solve_on(manifold, c, matrix, load)
+    seconds = time.perf_counter() - begin
+    levels = len(build(matrix, manifold, c, solver.degree, 1).levels)
+    row = {
+        "problem": family.name,
+        "limit": family.limit,
+        "shape": shape,
+        "cells": cells,
+        "unknowns": len(free),
+        "cycle": solver.cycle,
+        "levels": levels,
+        "iterations": answer.iterations,
+        "converged": answer.result.converged,
+        "seconds": seconds,
+        "peer_iterations": None,
+        "peer_seconds": None,
+    }
+    return row | (with_pyamg(matrix, load, manifold, c) if peer else {})
+
+
+def with_pyamg(matrix, load, manifold, components: int) -> dict:
+    """The same system by smoothed aggregation (rigid motions given) inside the same conjugate gradients."""
+    import pyamg
+
+    points = manifold.patch_points()[np.asarray(manifold.active)]
+    x, y = (points - points.mean(0)).T
+    if components == 1:
+        modes = np.ones((len(x), 1))
+    else:
+        zero, one = np.zeros(len(x)), np.ones(len(x))
+        modes = np.stack(
+            [np.stack([one, zero], -1), np.stack([zero, one], -1), np.stack([-y, x], -1)], -1
+        ).reshape(-1, 3)
+    begin = time.perf_counter()
+    hierarchy = pyamg.smoothed_aggregation_solver(matrix.tocsr(), B=modes)
+    cycle = hierarchy.aspreconditioner()
+    answer = conjugate_gradients(matrix, load, cycle.matvec, TOLERANCE, 500)
+    seconds = time.perf_counter() - begin
+    return {
+        "peer_iterations": answer.iterations if answer.result.converged else None,
+        "peer_seconds": seconds,
+    }
+
+
+def judged(rows: list[dict]) -> Iterator[Verdict]:
+    """Promises hold on quad lattices; triangles are measured beside them."""
+    for name in dict.fromkeys(row["problem"] for row in rows):
+        mine = [row for row in rows if row["problem"] == name and row["shape"] == "quad"]
+        if not mine or mine[0]["limit"] is None:
+            continue
+        worst = max(row["iterations"] for row in mine)
+        done = all(row["converged"] for row in mine)
+        yield Verdict(
+            f"iterations, {name}", worst, f"≤ {mine[0]['limit']}", done and worst <= mine[0]["limit"]
+        )

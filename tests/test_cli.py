@@ -322,7 +322,16 @@ def test_solve_says_nothing_when_quiet(folder, capsys):
 
 def test_results_are_written_even_if_the_solver_does_not_converge(folder, capsys):
     (folder / "plate.toml").write_text(PLATE)
-    code = nmm("solve", "plate.toml", "--set", 'solve.method="cg"', "--set", "solve.max_iterations=1", "--set", "cover.cell=0.03")
+    code = nmm(
+        "solve",
+        "plate.toml",
+        "--set",
+        'solve.method="cg"',
+        "--set",
+        "solve.max_iterations=1",
+        "--set",
+        "cover.cell=0.03",
+    )
     assert code == 1
     assert json.loads((folder / "results/plate/summary.json").read_text())["status"] == "not converged"
     assert "not converged" in capsys.readouterr().out

@@ -12,6 +12,6 @@ class CompileClock:
         self.seconds = 0.0
         jax.monitoring.register_event_duration_secs_listener(self._add)
 
-    def _add(self, event: str, duration: float, **_):
+    def _add(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event.endswith(EVENTS):
-            self.seconds += duration
+            self.seconds += duration_secs

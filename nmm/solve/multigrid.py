@@ -32,11 +32,11 @@ class Level:
 
 def schwarz(matrix: csr_array, cover: Cover, components: int) -> csr_array:
     """Sum of the pseudo-inverses of the blocks of all cut elements, and the diagonal elsewhere."""
-    size = matrix.shape[0]
     patches = cover.patches[~cover.whole]
     dofs = (patches[:, :, None] * components + np.arange(components)).reshape(len(patches), -1)
     m = dofs.shape[1]
     scale = scaling(matrix)
+    size = len(scale)
     rows, columns = np.repeat(dofs, m, axis=1), np.tile(dofs, (1, m))
     if len(dofs):
         values = np.asarray(matrix[rows.ravel(), columns.ravel()]).reshape(-1, m, m)
@@ -61,15 +61,16 @@ def schwarz(matrix: csr_array, cover: Cover, components: int) -> csr_array:
 
 def largest_eigenvalue(matrix: csr_array, base: csr_array, steps: int = 12) -> float:
     """Largest eigenvalue of B A, × 1.05, by Lanczos: the coefficients of conjugate gradients."""
-    r = np.random.default_rng(0).standard_normal(matrix.shape[0]) * np.sqrt(np.abs(matrix.diagonal()))
+    diagonal = np.abs(matrix.diagonal())
+    r = np.random.default_rng(0).standard_normal(len(diagonal)) * np.sqrt(diagonal)
     z = base @ r
     p, rz = z.copy(), r @ z
-    diagonal, off = [], []
+    main, off = [], []
     alpha, beta = 1.0, 0.0
     for _ in range(steps):
         q = matrix @ p
         new = rz / (p @ q)
-        diagonal.append(1 / new + beta / alpha)
+        main.append(1 / new + beta / alpha)
         alpha = new
         r = r - alpha * q
         z = base @ r
@@ -79,8 +80,8 @@ def largest_eigenvalue(matrix: csr_array, base: csr_array, steps: int = 12) -> f
         p = z + beta * p
         if not np.isfinite(beta) or beta <= 0:
             break
-    n = len(diagonal)
-    tridiagonal = np.diag(diagonal) + np.diag(off[: n - 1], 1) + np.diag(off[: n - 1], -1)
+    n = len(main)
+    tridiagonal = np.diag(main) + np.diag(off[: n - 1], 1) + np.diag(off[: n - 1], -1)
     return 1.05 * float(np.linalg.eigvalsh(tridiagonal)[-1])
 
 
@@ -130,7 +131,7 @@ class Preconditioner:
 def bottom_solver(matrix: csr_array):
     """Factorised coarsest matrix, shifted a little where parts float."""
     scale = scaling(matrix)
-    scaled = diags_array(scale) @ matrix @ diags_array(scale) + 1e-10 * eye_array(matrix.shape[0])
+    scaled = diags_array(scale) @ matrix @ diags_array(scale) + 1e-10 * eye_array(len(scale))
     factor = splu(
         scaled.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
     )

@@ -76,6 +76,9 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             complain("interrupted; nothing was written")
             code = INTERRUPTED
+        except BrokenPipeError:  # whoever reads the output has seen enough, as in `nmm check -v | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = FAILED
         except Exception as error:
             if options.get("debug"):
                 traceback.print_exc()
@@ -179,6 +182,8 @@ def new(
     from importlib.resources import files
 
     path = Path(name if name.endswith(".toml") else f"{name}.toml")
+    if path.name == ".toml":
+        raise InputError("a case needs a name", where=f'"{name}"', hint="for example `nmm new plate`")
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(files("nmm").joinpath("data/new.toml").read_text(encoding="utf-8"))
@@ -266,13 +271,15 @@ def _directory(output: Path | None, case: Case) -> Path:
 
 
 def _draw_cover(case: Case, manifold: Any, directory: Path, stages: Stages) -> Path:
+    from nmm.results.axes import literal
     from nmm.results.cover_plot import cover_figure
     from nmm.results.plot import save_figure
 
     path = directory / "cover.png"
     with stages("draw", "drawing the covers"):
         directory.mkdir(parents=True, exist_ok=True)
-        save_figure(cover_figure(manifold, title=case.title, length_unit=case.units.get("length")), path)
+        figure = cover_figure(manifold, title=literal(case.title), length_unit=case.units.get("length"))
+        save_figure(figure, path)
     return path
 
 

@@ -16,7 +16,7 @@ PER_SQUARE, PER_UNKNOWN = 2.5e3, 2.5e3
 
 
 def check_memory(
-    squares: int, cell: float, components: int, shape: str = "quad", available: int | None = None
+    squares: float, cell: float, components: int, shape: str = "quad", available: int | None = None
 ) -> None:
     """Refuse a lattice of `squares` squares of side `cell` that would not fit in memory.
 
@@ -31,11 +31,11 @@ def check_memory(
         raise CapacityError(
             f"a lattice of {squares:.3g} squares of side {cell:.4g} needs about {needed / 2**30:.3g} GiB "
             f"of memory, and {available / 2**30:.3g} GiB are free",
-            hint=f"a cell of {_round_up(fits):g} would fit",
+            hint=f"a cell of {_round_up(fits):g} would fit" if math.isfinite(fits) else "use a larger cell",
         )
 
 
-def memory_estimate(squares: int, components: int, shape: str = "quad") -> float:
+def memory_estimate(squares: float, components: int, shape: str = "quad") -> float:
     """Bytes that cutting and solving on `squares` lattice squares take at their peak, roughly."""
     cells = float(squares) * (1.5 if shape == "triangle" else 1.0)
     return cells * (PER_SQUARE + components * PER_UNKNOWN)

@@ -62,18 +62,18 @@ class Stages:
         """A line for the log; shown with -v."""
         self.log.append(f"[{self.total:8.2f} s] {line}")
         if self.verbose and not self.quiet:
-            self.console.print(line, style="dim", highlight=False, markup=False)
+            self.console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def warn(self, line: str) -> None:
         """A line for the log that is shown unless -q was given."""
         self.log.append(f"[{self.total:8.2f} s] warning: {line}")
         self.warnings.append(line)
         if not self.quiet:
-            self.console.print(f"warning: {line}", style="yellow", highlight=False, markup=False)
+            self.console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
     def _show(self, label: str) -> None:
         if not self.console.is_terminal:
-            self.console.print(f"{label} ...", highlight=False, markup=False)
+            self.console.print(f"{label} ...", highlight=False, markup=False, soft_wrap=True)
             return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         self._progress = progress = Progress(*columns, console=self.console, transient=True)

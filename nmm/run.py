@@ -12,6 +12,7 @@ from nmm.manifold.manifold import Manifold
 from nmm.progress import Stages
 from nmm.results.save import save_case, save_failure
 from nmm.results.solution import Solution
+from nmm.results.summary import probe
 from nmm.tables import removals
 
 
@@ -21,7 +22,7 @@ class Run:
 
     case: Case
     solution: Solution
-    errors: dict[str, float] | None
+    errors: dict[str, float | None] | None
     seconds: dict[str, float | None]
 
     @property
@@ -53,6 +54,8 @@ class Run:
 def solve_case(case: Case, stages: Stages) -> Run:
     """Cut, set up and solve; raises `InputError` with the place in the case file."""
     manifold = _cut(case, stages)
+    for line in removals(manifold):
+        stages.note(line)
     with stages("set up", "setting up the problem"):
         problem = case.problem(manifold)
         solve = forward(problem, case.solver(), throw=False, progress=stages.residual)
@@ -66,7 +69,7 @@ def solve_case(case: Case, stages: Stages) -> Run:
     if case.exact is not None:
         with stages("errors", "comparing with the exact solution"), case.places.put("exact", "solution"):
             errors = solution.errors(case.exact)
-    _warn(solution, stages)
+    _warn(case, solution, stages)
     seconds = {name: stages.seconds.get(name) for name in ("read", "cut")}
     seconds["compile"] = clock.seconds
     seconds["solve"] = max(0.0, sum(solution.stats.seconds.values()) - clock.seconds)
@@ -96,25 +99,27 @@ def check_case(case: Case, stages: Stages) -> Manifold:
 
 def _cut(case: Case, stages: Stages) -> Manifold:
     with stages("cut", "cutting"):
-        manifold = case.cut()
-    for line in removals(manifold):
-        stages.note(line)
-    return manifold
+        return case.cut()
 
 
-def _warn(solution: Solution, stages: Stages) -> None:
+def _warn(case: Case, solution: Solution, stages: Stages) -> None:
     if not solution.result.converged:
         stages.warn(solution.result.message)
     for part in solution.held:
         stages.note(
-            f"part {part['part']} (area {part['area']:.4g}, at {part['x']:.6g}, {part['y']:.6g}) is held "
+            f"part {part['part']} (area {part['area']:.4g}, at {part['x']:.10g}, {part['y']:.10g}) is held "
             f"by no boundary: its {part['modes']} free motions are zero on average"
         )
     if solution.held:
         areas = sum(part["area"] for part in solution.held)
-        stages.warn(f"{len(solution.held)} parts (area {areas:.4g}) are held by no boundary; -v lists them")
+        count = len(solution.held)
+        parts = "1 part" if count == 1 else f"{count} parts"
+        stages.warn(f"{parts} (area {areas:.4g}) held by no boundary; -v lists what may move freely")
     if solution.overlap["length"] > 0:
         stages.warn(
             f"crack faces interpenetrate over a length of {solution.overlap['length']:.4g}, by up to "
             f"{solution.overlap['max']:.3g}: contact is not modelled"
         )
+    for i, row in enumerate(probe(solution, case.output.probes)):
+        if row["value"] is None:
+            stages.warn(f"output.probes.{i}: ({row['x']:.10g}, {row['y']:.10g}) lies outside the domain")

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nmm.memory import available_memory, memory_estimate
+from nmm.results.summary import probe
 
 
 def solution_table(run: Any, directory: Path) -> Table:
@@ -43,8 +44,17 @@ def solution_table(run: Any, directory: Path) -> Table:
         )
     if run.errors:
         rows.append(
-            ("relative errors", ", ".join(f"{name} {value:.3e}" for name, value in run.errors.items()))
+            (
+                "relative errors",
+                ", ".join(
+                    f"{name} " + ("none: the exact one is zero" if value is None else f"{value:.3e}")
+                    for name, value in run.errors.items()
+                ),
+            )
         )
+    for row in probe(solution, case.output.probes):
+        value = "outside the domain" if row["value"] is None else _numbers(row["value"])
+        rows.append((f"at ({row['x']:.10g}, {row['y']:.10g})", value))
     rows.append(("results", str(directory)))
     return _two_columns(case.title, rows)
 
@@ -104,8 +114,11 @@ def _two_columns(title: str, rows: list[tuple[str, str]]) -> Table:
 
 def _entries(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in found.items():
-        numbers = list(value) if hasattr(value, "__len__") else [value]
-        yield name, ", ".join(f"{number:.6g}" for number in numbers)
+        yield name, _numbers(value)
+
+
+def _numbers(value: Any) -> str:
+    return ", ".join(f"{number:.6g}" for number in (value if hasattr(value, "__len__") else [value]))
 
 
 def _junctions(counts: Mapping[str, int]) -> str:

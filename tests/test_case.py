@@ -225,6 +225,20 @@ def test_a_conductivity_has_to_be_symmetric_and_positive(written, tensor):
         read_case(written(FLOW.replace("conductivity = 2", f"conductivity = {tensor}")))
 
 
+def test_a_region_may_have_a_density_of_its_own(written):
+    path = written(
+        PLATE.replace("poisson = 0.3", 'poisson = 0.3\ndensity = "2*rho"\ngravity = [0, -10]')
+        .replace("young = 70e9", "young = 70e9\ndensity = 5")
+        .replace("E = 210e9", "E = 210e9\nrho = 1")
+        .replace('[0, "free"]', "[0, 0]")
+    )
+    case = read_case(path)
+    load = nmm.forward(case.problem())(case.parameters).loads["body force"]
+    domain = case.domain().geometry(0.125)
+    inclusion = np.pi * 0.1**2
+    assert load[1] == pytest.approx(-20 * domain.area - 30 * inclusion, rel=1e-3)
+
+
 def test_a_region_that_does_not_exist_suggests_one_that_does(written):
     case = read_case(written(PLATE.replace("[physics.in.inclusion]", "[physics.in.inclusoin]")))
     with pytest.raises(CaseError) as caught:

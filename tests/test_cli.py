@@ -83,6 +83,28 @@ MALFORMED = {
     ),
     "xmin above xmax": ("[0, 0, 2, 1]", "[2, 0, 0, 1]", ["line 2", "domain.outline.rectangle", "xmin"]),
     "a radius of zero": ("[1.4, 0.6, 0.15]", "[1.4, 0.6, 0]", ["domain.holes.0", "radius"]),
+    "coordinates whose squares overflow": (
+        "[0, 0, 2, 1]",
+        "[0, 0, 1e300, 1]",
+        ["line 2", "outline.rectangle.2", "1e150"],
+    ),
+    "a hole called outline": (
+        "[1.4, 0.6, 0.15]",
+        '[1.4, 0.6, 0.15], name = "outline"',
+        ["line 3", "domain.holes.0.name", "`on`", "expected|choose"],
+    ),
+    "a region called default": ('name = "inclusion"', 'name = "default"', ["line 6", "region", "default"]),
+    "single brackets": (
+        '[[boundary]]\non = "x == 0"\ndisplacement = [0, 0]\n\n[[boundary]]\non = "x == 2"\n' + PULL,
+        '[boundary]\non = "x == 0"\ndisplacement = [0, 0]',
+        ["boundary", "expected a list", r"\[\[boundary\]\]"],
+    ),
+    "a density without gravity in a region": (
+        "young = 70e9",
+        "young = 70e9\ndensity = 2700",
+        ["line 23", "physics.in.inclusion.density", "gravity"],
+    ),
+    "a cell smaller than any number": ("cells = 16", "cell = 1e-300", ["line 11", "cover.cell", "GiB"]),
     "two shapes in one": (
         RECTANGLE,
         RECTANGLE.replace("}", ", circle = [0, 0, 1] }"),
@@ -292,6 +314,8 @@ def test_new_writes_a_case_that_runs_and_never_overwrites(folder, capsys):
     assert nmm("new", "first") == 0
     assert nmm("solve", "first.toml", "--set", "cover.cells=16", "-q") == 0
     before = (folder / "first.toml").read_text()
+    assert nmm("new", "") == 2
+    assert "needs a name" in capsys.readouterr().err
     assert nmm("new", "first") == 2
     assert "first.toml" in capsys.readouterr().err
     assert (folder / "first.toml").read_text() == before
@@ -310,6 +334,44 @@ def test_solve_writes_what_the_contract_promises(folder, capsys):
     assert summary["seconds"]["total"] >= summary["seconds"]["cut"] > 0
     assert (results / "case.toml").read_text() == PLATE
     assert summary["probes"][0]["value"][0] > 0
+
+
+def test_labels_that_are_no_formulas_are_set_as_they_are(folder):
+    (folder / "plate.toml").write_text(PLATE + "[units]\nlength = '$\\bad{$'\nstress = 'N/mm^2 $'\n")
+    assert nmm("solve", "plate.toml", "-q", "--set", "title='a $\\bad{$ b'") == 0
+    assert nmm("check", "plate.toml", "-q", "--set", "title='a $\\bad{$ b'") == 0
+
+
+def test_a_probe_outside_the_domain_is_reported_and_null(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE)
+    assert nmm("solve", "plate.toml", "--set", "output.probes=[[1.8, 0.5], [1.4, 0.6]]") == 0
+    caught = capsys.readouterr()
+    assert "output.probes.1: (1.4, 0.6) lies outside the domain" in caught.err
+    assert "at (1.8, 0.5)" in caught.out
+    assert json.loads((folder / "results/plate/summary.json").read_text())["probes"][1]["value"] is None
+
+
+def test_an_error_relative_to_a_zero_solution_is_null(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE + "[exact]\nsolution = ['1', '0']\n")
+    assert nmm("solve", "plate.toml") == 0
+    errors = json.loads((folder / "results/plate/summary.json").read_text())["errors"]
+    assert errors["h1"] is None and errors["l2"] > 0
+    assert "the exact one is zero" in capsys.readouterr().out
+
+
+def test_check_lists_each_thing_once(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE.replace("0.0], [0.5", "-0.2], [0.5"))
+    assert nmm("check", "plate.toml", "-v") == 0
+    caught = capsys.readouterr()
+    assert (caught.out + caught.err).count("lies outside the domain") == 1
+    assert "crack 0 at (0.5, -0.2)" in caught.out
+
+
+def test_a_reader_that_closes_early_is_no_error(folder):
+    (folder / "plate.toml").write_text(PLATE)
+    command = f"{sys.executable} -m nmm.cli check plate.toml -v | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    assert done.returncode == 0 and "error" not in done.stderr.lower(), done.stderr
 
 
 def test_solve_says_nothing_when_quiet(folder, capsys):

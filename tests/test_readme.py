@@ -1,6 +1,7 @@
 """What README and the documentation show runs: python, case files, commands; links lead somewhere."""
 
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
@@ -50,3 +51,22 @@ def test_links_lead_somewhere(page):
 def test_readme_starts_with_a_picture_and_two_commands():
     lines = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line]
     assert lines[0].startswith("![") and lines[1:3] == ["    make demo", "    make test"]
+
+
+def test_every_picture_is_shown_and_can_be_made_again():
+    text = (ROOT / "docs" / "pictures.py").read_text(encoding="utf-8")
+    shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for picture in (ROOT / "docs" / "images").iterdir():
+        assert f"images/{picture.name})" in shown and f'"{picture.name}"' in text
+
+
+@pytest.mark.parametrize("name", ["multigrid.png", "verification.png"])
+def test_pictures_of_benchmarks_are_those_of_the_results(name):
+    results = ROOT / "benchmarks" / "results" / name
+    assert (ROOT / "docs" / "images" / name).read_bytes() == results.read_bytes()
+
+
+def test_a_picture_is_drawn_from_its_page(tmp_path):
+    pictures = runpy.run_path(str(ROOT / "docs" / "pictures.py"))
+    pictures["draw"]("cover.png", tmp_path)
+    assert (tmp_path / "cover.png").stat().st_size > 0

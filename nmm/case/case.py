@@ -171,14 +171,21 @@ class Case:
         table, put = self.spec.physics, self.places.put
         keys = ELASTIC if table.model == "elasticity" else FLOW
         values = self._values(table, keys, "physics")
-        with put("physics"):
-            model = elasticity(**values) if table.model == "elasticity" else poisson(**values)
         known = list(dict.fromkeys(name for name, _ in self.domain().regions))
+        within = {}
         for name, material in table.within.items():
             with put("physics", "in", name):
                 if name not in known:
                     raise CaseError(f'there is no region "{name}"', hint=suggestion(name, known))
-                model = model.in_region(name, **self._values(material, keys, "physics", "in", name))
+            within[name] = self._values(material, keys, "physics", "in", name)
+        densities = {name: own.pop("density") for name, own in within.items() if "density" in own}
+        if densities:  # the body force is a product, of which a region overrides one factor
+            values["density"] = {"default": values["density"], **densities}
+        with put("physics"):
+            model = elasticity(**values) if table.model == "elasticity" else poisson(**values)
+        for name, own in within.items():
+            with put("physics", "in", name):
+                model = model.in_region(name, **own)
         return model
 
     def _values(self, table: Material, keys: tuple[str, ...], *path: str | int) -> dict[str, Any]:
@@ -259,7 +266,7 @@ class Case:
             number += traces
         return found
 
-    def _size(self) -> tuple[int, float]:
+    def _size(self) -> tuple[float, float]:
         """Number of lattice squares over the bounding box, and their side."""
         xmin, ymin, xmax, ymax = self.domain().bounds
         width, height = xmax - xmin, ymax - ymin
@@ -268,7 +275,7 @@ class Case:
         angle = math.radians(table.angle)
         across = abs(width * math.cos(angle)) + abs(height * math.sin(angle))
         along = abs(width * math.sin(angle)) + abs(height * math.cos(angle))
-        return math.ceil(across / cell) * math.ceil(along / cell), cell
+        return max(1.0, across / cell) * max(1.0, along / cell), cell
 
     def problem(self, manifold: Manifold | None = None) -> Problem:
         """The problem on `manifold`, or on a manifold cut for it."""

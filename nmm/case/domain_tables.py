@@ -10,6 +10,7 @@ from nmm.case.values import (
     Box,
     Circle,
     Count,
+    EntityName,
     Layers,
     Name,
     Number,
@@ -41,7 +42,7 @@ class Shape(Table):
     union: list[ShapeValue] | None = None
     difference: list[ShapeValue] | None = None
     intersection: list[ShapeValue] | None = None
-    name: Name | None = None
+    name: EntityName | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Shape:
@@ -67,7 +68,7 @@ class Crack(Table):
     points: Polyline | None = None
     file: Text | None = None
     layer: Layers | None = None
-    name: Name | None = None
+    name: EntityName | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Crack:

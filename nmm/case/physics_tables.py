@@ -156,6 +156,18 @@ class PhysicsTable(Material):
                 raise wrong("gravity needs a density", "add density = ...", "gravity")
             if self.density is not None and self.gravity is None:
                 raise wrong("density needs gravity", "add gravity = [0, -9.81]", "density")
+            for region, table in self.within.items():
+                if table.density is None:
+                    continue
+                key = ("in", region, "density")
+                if self.density is None:
+                    raise wrong(
+                        "[physics] has no density that it could override",
+                        "give [physics] density and gravity, or the region a body_force",
+                        key,
+                    )
+                if table.body_force is not None:
+                    raise wrong("body_force and density are both given", "keep one of them", key)
         return self
 
 

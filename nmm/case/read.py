@@ -13,7 +13,7 @@ from nmm.case.case import Case
 from nmm.case.places import Places
 from nmm.case.positions import Path, positions
 from nmm.case.schema import Spec
-from nmm.case.values import Formula, suggestion
+from nmm.case.values import Formula, shown, suggestion
 from nmm.errors import CaseError, InputError, NotYet
 from nmm.expressions import CONSTANTS, FUNCTIONS, VARIABLES, parse
 
@@ -145,8 +145,13 @@ def _explain(error: ValidationError, places: Places) -> NoReturn:
                 f"add {key} = ... to {name}" if table else f"add {name}; `nmm new NAME` writes an example"
             )
             loc = loc if table else ()
+        elif item["type"] == "list_type":
+            hint = None
+            if isinstance(item["input"], dict):
+                hint = f"write [[{'.'.join(map(str, loc))}]] above each entry, with two brackets"
+            cause = CaseError(f"found {shown(item['input'])}, expected a list", hint=hint)
         else:
-            cause = CaseError(f"found {item['input']!r:.60}: {item['msg']}")
+            cause = CaseError(f"found {shown(item['input'])}: {item['msg']}")
         found.append(cause.at(places.at(loc)))
         order.append(places.line(loc) or 0)
     found = [found[i] for i in sorted(range(len(found)), key=lambda i: order[i])]

@@ -11,7 +11,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, PlainValidator, model_validator
 
 from nmm.errors import CaseError, InputError, NotYet
-from nmm.expressions import parse
+from nmm.expressions import CONSTANTS, FUNCTIONS, VARIABLES, parse
+
+ENTITIES = ("outline", "hole", "holes", "crack", "cracks")
+TAKEN = {*VARIABLES, *CONSTANTS, *FUNCTIONS, "and", "or", "not", "left", "right"}
 
 Key = str | int
 
@@ -116,6 +119,15 @@ def name(value: Any) -> str:
     return found
 
 
+def entity_name(value: Any) -> str:
+    """A name of a hole or a crack: not one that `on` reads as something else."""
+    found = name(value)
+    if found.split()[0] in ENTITIES or found in TAKEN:
+        hint = "choose a name that is not a word of the language of `on`"
+        raise wrong(f'found "{found}", which `on` reads as something else', hint)
+    return found
+
+
 class Formula(str):
     """A text that the expression language has read."""
 
@@ -160,7 +172,14 @@ def _each(check, length: int | None, what: str):
     return listed
 
 
-point = _each(number, 2, "a point [x, y]")
+def coordinate(value: Any) -> float:
+    """A number whose square, an area, is one too."""
+    if abs(found := number(value)) > 1e150:
+        raise wrong(f"found {found:g}, expected a coordinate of a size below 1e150")
+    return found
+
+
+point = _each(coordinate, 2, "a point [x, y]")
 _polyline = _each(point, None, "a list of points [[x, y], ...]")
 
 
@@ -213,13 +232,14 @@ Positive = Annotated[float, PlainValidator(positive)]
 Count = Annotated[int, PlainValidator(count)]
 Text = Annotated[str, PlainValidator(text)]
 Name = Annotated[str, PlainValidator(name)]
+EntityName = Annotated[str, PlainValidator(entity_name)]
 Scalar = Annotated[float | str, PlainValidator(scalar)]
 Point = Annotated[tuple[float, float], PlainValidator(point)]
 Polyline = Annotated[tuple[tuple[float, float], ...], PlainValidator(polyline)]
 Box = Annotated[
-    tuple[float, float, float, float], PlainValidator(_each(number, 4, "[xmin, ymin, xmax, ymax]"))
+    tuple[float, float, float, float], PlainValidator(_each(coordinate, 4, "[xmin, ymin, xmax, ymax]"))
 ]
-Circle = Annotated[tuple[float, ...], PlainValidator(_each(number, 3, "[cx, cy, radius]"))]
+Circle = Annotated[tuple[float, ...], PlainValidator(_each(coordinate, 3, "[cx, cy, radius]"))]
 Pair = Annotated[tuple[float | str, ...], PlainValidator(_each(scalar, 2, "two components [x, y]"))]
 Triple = Annotated[tuple[float | str, ...], PlainValidator(_each(scalar, 3, "[xx, yy, xy]"))]
 Components = Annotated[

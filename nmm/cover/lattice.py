@@ -76,9 +76,11 @@ class Grid:
     def tolerance(self) -> float:
         """Distance, in lattice units, below which a vertex counts as lying on a lattice line.
 
-        Used once, on the finest lattice; everything after it is combinatorial.
+        Coordinates far from the origin have come with rounding of their own. Used once, on the finest
+        lattice; everything after it is combinatorial.
         """
-        return 16 * np.finfo(float).eps * max(self.nx, self.ny, 1)
+        given = 2 * float(np.abs(self.shift).max()) / self.h
+        return np.finfo(float).eps * (16 * max(self.nx, self.ny, 1) + given)
 
     @property
     def squares(self) -> int:

@@ -97,6 +97,7 @@ def discretise(domain, cell: float) -> Geometry:
         regions=tuple(regions),
         report=report,
         bounds=bounds,
+        sagitta=shapes.sagitta(domain.shape, cell),
     )
 
 

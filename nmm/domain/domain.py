@@ -128,6 +128,9 @@ class Domain:
         """The domain with a named region on top of those it has."""
         if not name:
             raise GeometryError("a region needs a name", where="region")
+        if name == "default":
+            hint = 'values per region use "default" for the part outside every region; choose another name'
+            raise GeometryError('a region cannot be called "default"', where="region", hint=hint)
         return replace(self, regions=(*self.regions, (name, shape)))
 
     def with_snap(self, snap: float) -> Domain:

@@ -71,6 +71,7 @@ class Geometry:
     - `boundary_entity` (nb,), `crack_entity` (nc,): indices into `entities` (the outline first).
     - `polygon`: the domain, with exactly the boundary's vertices.
     - `regions`: (name, area) pairs, later ones lie on top of earlier ones.
+    - `sagitta`: the most by which an arc leaves the chords that stand for it.
     """
 
     shift: np.ndarray
@@ -85,6 +86,7 @@ class Geometry:
     regions: tuple[tuple[str, shapely.Geometry], ...]
     report: CleanupReport
     bounds: tuple[float, float, float, float]
+    sagitta: float = 0.0
 
     @property
     def area(self) -> float:

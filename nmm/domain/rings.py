@@ -59,10 +59,7 @@ class Ring:
         if not arcs.size:
             return points
         center, radius, start, sweep = self.arcs(arcs, points)
-        # sagitta = r (1 - cos(a/2)) = 2 r sin(a/4)^2 with a the angle of a chord
-        angle = 4 * np.arcsin(np.minimum(1.0, np.sqrt(0.25e-3) * cell / radius))
-        angle = np.minimum(angle * (1 - 1e-9), 2 * np.pi / CHORDS_PER_CIRCLE)
-        chords = np.ceil(np.abs(sweep) / angle * (1 - 1e-12))
+        chords = np.ceil(np.abs(sweep) / chord_angle(radius, cell) * (1 - 1e-12))
         if not chords.sum() <= MOST_CHORDS:
             raise CapacityError(
                 f"arcs of radius {radius.max():.6g} need {chords.sum():.3g} chords at a cell of {cell:.6g}",
@@ -80,6 +77,12 @@ class Ring:
         vertices[inner] = center[arc] + radius[arc, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
         return vertices
 
+    def sagitta(self, cell: float) -> float:
+        """The most by which the ring's arcs leave the chords of `flatten`, 0 without arcs."""
+        arcs = np.flatnonzero(self.bulges)
+        _, radius, _, _ = self.arcs(arcs, self.points)
+        return float((2 * radius * np.sin(chord_angle(radius, cell) / 4) ** 2).max(initial=0.0))
+
     def arcs(self, arcs: np.ndarray, points: np.ndarray):
         """Center (k, 2), radius, first angle and signed sweep (k,) of the edges `arcs` (k,) of the ring,
         when its vertices are `points`."""
@@ -90,6 +93,12 @@ class Ring:
         radius = np.hypot(*chord.T) * (1 + bulge**2) / (4 * np.abs(bulge))
         first = np.arctan2(start[:, 1] - center[:, 1], start[:, 0] - center[:, 0])
         return center, radius, first, 4 * np.arctan(bulge)
+
+
+def chord_angle(radius: np.ndarray, cell: float) -> np.ndarray:
+    """The largest angle of a chord; its sagitta is r (1 - cos(a/2)) = 2 r sin(a/4)^2."""
+    angle = 4 * np.arcsin(np.minimum(1.0, np.sqrt(0.25e-3) * cell / radius))
+    return np.minimum(angle * (1 - 1e-9), 2 * np.pi / CHORDS_PER_CIRCLE)
 
 
 def ring(points, bulges=None, what: str = "polygon") -> Ring:

@@ -100,6 +100,15 @@ def _without_holes(shape: Shape) -> tuple[Leaf | Join, list[Minus]]:
     return shape, chain[::-1]
 
 
+def sagitta(shape: Shape, cell: float) -> float:
+    """The most by which an arc of a shape, holes included, leaves the chords that stand for it."""
+    shape, chain = _without_holes(shape)
+    inner = [minus.hole for minus in chain]
+    if isinstance(shape, Join):
+        return max(sagitta(part, cell) for part in (*shape.parts, *inner))
+    return max([shape.ring.sagitta(cell), *(sagitta(hole, cell) for hole in inner)])
+
+
 def box_text(box: Sequence[float]) -> str:
     """A bounding box in words."""
     return f"x {box[0]:.8g} .. {box[2]:.8g}, y {box[1]:.8g} .. {box[3]:.8g}"

@@ -123,21 +123,21 @@ def split_segments(points, ends, grid: Grid):
         point = first[seg] + t[:, None] * (last[seg] - first[seg])
         if family < 2:
             point[:, family] = k
-            on = np.round(point)
-            point = np.where(np.abs(point - on) <= grid.tolerance, on, point)
         else:
-            x = np.round(point[:, 0])
-            x = np.where(np.abs(point[:, 0] - x) <= grid.tolerance, x, point[:, 0])
-            point = np.stack([x, x - k], -1)
+            point[:, 1] = point[:, 0] - k
         number.append(seg)
         parameter.append(t)
-        where.append(point)
+        where.append(snap_to_lines(point, grid))
     number, parameter, where = map(np.concatenate, (number, parameter, where))
     vertices, vertex = unique_points(where)
     order = np.lexsort((parameter, number))
     seg, vertex = number[order], vertex[order]
     keep = (seg[1:] == seg[:-1]) & (vertex[1:] != vertex[:-1])
-    return vertices, vertex[:-1][keep], vertex[1:][keep], seg[:-1][keep]
+    start, stop, seg = vertex[:-1][keep], vertex[1:][keep], seg[:-1][keep]
+    # Near a common end two segments may round to the same stretch; the boundary comes before a crack.
+    pair = np.minimum(start, stop) * len(vertices) + np.maximum(start, stop)
+    first = np.sort(np.unique(pair, return_index=True)[1])
+    return vertices, start[first], stop[first], seg[first]
 
 
 def settle(values, grid: Grid):

@@ -83,7 +83,6 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
     pieces, capacity = len(piece_cell), grown(len(piece_cell))
     count = grown(len(active) + 1)
     active = padded(active, count, False)
-    names = [e for e in geometry.entities]
     lengths = facet_lengths(facets, grid)
     on_boundary = facets["side"] == 0
     first = len(geometry.boundary)
@@ -103,13 +102,13 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
         "smallest_piece": float(moment[:, 0].min(initial=1.0) * grid.h**2 / grid.cell_area),
         "crack_length_cut": float(crack_active.sum()),
         "crack_length_lost": float(crack_lost.sum()),
-        "crack_lost": [(names[e].number, float(v)) for e, v in enumerate(crack_lost) if v > 0],
+        "crack_lost": [(geometry.entities[e].number, float(v)) for e, v in enumerate(crack_lost) if v > 0],
         "facets": len(lengths),
         "cell": grid.h,
         "nx": grid.nx,
         "ny": grid.ny,
     }
-    check_sums(stats, geometry)
+    check_sums(stats, geometry, grid)
     piece_host = hosts[len(cells) :]
     host = Host(geometry, grid, arrangement, cell_part, piece_part, patch_node, piece_host, pairs, stats)
     host.cache["polygons"] = polygons
@@ -229,13 +228,13 @@ def regions_at(geometry: Geometry, grid: Grid, units: np.ndarray) -> np.ndarray:
     return region
 
 
-def check_sums(stats, geometry: Geometry):
+def check_sums(stats, geometry: Geometry, grid: Grid):
     """Area and boundary length of the pieces must be those of the outline."""
-    scale = geometry.diagonal
     area, length = float(geometry.area), float(geometry.length)
-    if abs(stats["area"] - area) > 1e-9 * scale**2 or abs(stats["boundary_length"] - length) > 1e-9 * max(
-        length, scale
-    ):
+    scale = max(length, geometry.diagonal)
+    slack = (1e-9 + grid.tolerance * grid.h / geometry.diagonal) * scale
+    lost_area, lost_length = abs(stats["area"] - area), abs(stats["boundary_length"] - length)
+    if lost_area > slack * geometry.diagonal or lost_length > slack:
         raise GeometryError(
             f"the cut lost something: area {stats['area']:.15g} of {area:.15g}, "
             f"boundary length {stats['boundary_length']:.15g} of {length:.15g}",

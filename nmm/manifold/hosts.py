@@ -13,17 +13,26 @@ from nmm.manifold.patches import Links
 GOOD = 0.25
 """Area, as a fraction of the cell's, from which a piece is its own host."""
 
+SLIVER = 1e-5
+"""Area, as a fraction of the cell's, below which any larger host is better than none."""
+
+SWEEPS = 16
+"""Links that a sliver looks along for such a host."""
+
 
 def find_hosts(links: Links, fraction: np.ndarray, region: np.ndarray, element_of: np.ndarray, grid: Grid):
     """Host element (elements,) of every element.
 
     `fraction` (elements,) is the area by that of a cell, `element_of` translates the numbers in `links`.
-    Hosts lie at most two links away and in the same region; without one an element is its own host.
+    Hosts lie at most two links away and in the same region; without one an element is its own host. Slivers
+    look further, over borders of regions too, as their flux differs from the host's by their thickness.
     """
     count = len(fraction)
     host = np.where(fraction >= GOOD, np.arange(count), -1)
     a, b = element_of[links.first], element_of[links.second]
     taker, giver = np.concatenate([a, b]), np.concatenate([b, a])
+    thin = fraction[taker] < SLIVER
+    far_taker, far_giver = taker[thin], giver[thin]
     same = region[taker] == region[giver]
     taker, giver = taker[same], giver[same]
     for _ in range(2):
@@ -33,4 +42,13 @@ def find_hosts(links: Links, fraction: np.ndarray, region: np.ndarray, element_o
         who, whose = taker[open_], host[giver[open_]]
         order = np.argsort(fraction[giver[open_]], kind="stable")
         host[who[order]] = whose[order]
-    return np.where(host < 0, np.arange(count), host)
+    host = np.where(host < 0, np.arange(count), host)
+    for _ in range(SWEEPS):
+        size = fraction[host]
+        better = size[far_giver] > 10 * size[far_taker]
+        if not better.any():
+            break
+        who, whose = far_taker[better], host[far_giver[better]]
+        order = np.argsort(fraction[whose], kind="stable")
+        host[who[order]] = whose[order]
+    return host

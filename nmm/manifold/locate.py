@@ -37,9 +37,17 @@ def number_whole(manifold: Manifold) -> np.ndarray:
     return number
 
 
+def rounding(manifold: Manifold) -> float:
+    """Distance, in lattice units, at which a point still counts as lying on a line.
+
+    The larger the user's coordinates, the fewer digits are left for the position in a cell.
+    """
+    return 1e-9 + 4 * np.finfo(float).eps * float(np.abs(manifold.box).max()) / manifold.grid.h
+
+
 def reach(manifold: Manifold) -> float:
     """Distance, in lattice units, at which a point still counts as lying on the domain."""
-    return 1e-9 + 1e-3 * manifold.grid.h / manifold.geometry.diagonal * 2
+    return rounding(manifold) + manifold.geometry.sagitta / manifold.grid.h
 
 
 def among_pieces(manifold: Manifold, units: np.ndarray, side: int) -> np.ndarray:
@@ -48,7 +56,8 @@ def among_pieces(manifold: Manifold, units: np.ndarray, side: int) -> np.ndarray
     point = np.asarray(shapely.points(units))
     whole = len(manifold.whole_list)
     result = np.full(len(units), -1)
-    for distance in (1e-9, reach(manifold)):
+    near = rounding(manifold)
+    for distance in (near, reach(manifold)):
         open_ = np.flatnonzero(result < 0)
         who, piece = tree.query(point[open_], predicate="dwithin", distance=distance)
         who = open_[who]
@@ -57,18 +66,18 @@ def among_pieces(manifold: Manifold, units: np.ndarray, side: int) -> np.ndarray
         result[who[order][first]] = whole + piece[order][first]
         if len(crack_ends):
             many = np.flatnonzero(np.bincount(who, minlength=len(units)) > 1)
-            choose_side(result, units, many, who, piece, tree, cracks, crack_ends, side, whole)
+            choose_side(result, units, many, who, piece, tree, cracks, crack_ends, side, whole, near)
     return result
 
 
-def choose_side(result, units, many, who, piece, tree, cracks, crack_ends, side, whole):
-    """For points on a crack, the piece that lies on the wanted side of it."""
-    on, crack = cracks.query(shapely.points(units[many]), predicate="dwithin", distance=2e-9)
+def choose_side(result, units, many, who, piece, tree, cracks, crack_ends, side, whole, near):
+    """For points within `near` of a crack, the piece that lies on the wanted side of it."""
+    on, crack = cracks.query(shapely.points(units[many]), predicate="dwithin", distance=2 * near)
     on, first = np.unique(on, return_index=True)
     crack = crack[first]
     direction = crack_ends[crack, 1] - crack_ends[crack, 0]
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    nudged = units[many[on]] + side * 1e-6 * np.stack([-direction[:, 1], direction[:, 0]], -1)
+    nudged = units[many[on]] + side * 1e3 * near * np.stack([-direction[:, 1], direction[:, 0]], -1)
     for at, place in zip(many[on], nudged, strict=True):
         candidates = piece[who == at]
         inside = shapely.intersects_xy(tree.geometries[candidates], *place)

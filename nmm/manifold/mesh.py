@@ -194,7 +194,7 @@ def crack_lengths(
     """Length of each crack entity that separates patches, and that has no effect on this cover.
 
     A stretch has no effect where it ends inside a cell or where both faces see the same patches.
-    Returns two dicts entity -> length.
+    Returns the lengths (entities,) with and without effect, in the user's units.
     """
     half = np.flatnonzero(cut.segment >= 0)
     half = half[(cut.kind[cut.segment[half]] == CRACK) & cut.forward[half]]

@@ -61,8 +61,8 @@ def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarra
     The primary patch of a weight (the component with most whole cells, then most area) has the number of
     its node; further components are numbered from `grid.nodes` on. `area` (pieces,) in lattice units.
 
-    Returns `piece_patches` (pieces, k), `count` of all numbers, `promoted` (cells that are whole but touch
-    a patch that is not primary, with their patches), `active` (count,) and `patch_node` (extra,).
+    Returns `piece_patches` (pieces, k), `promoted` (cells that are whole but touch a patch that is not
+    primary) with their patches, `active` (nodes + extra,) and `patch_node` (extra,).
     """
     base = grid.cells
     pieces = len(cut.piece_cell)
@@ -129,9 +129,8 @@ def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarra
     promoted_patches[rows, columns] = patch[pieces * k :][secondary]
 
     active = np.zeros(grid.nodes + len(extra), bool)
-    active[patch] = True
     active[grid.cell_nodes(np.flatnonzero(cut.whole))] = True
-    active[: grid.nodes][near] = False
+    active[near] = False
     active[patch] = True
     return piece_patches, promoted, promoted_patches, active, node_of[extra]
 

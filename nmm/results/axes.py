@@ -137,6 +137,11 @@ def number(value: float) -> str:
     return f"${power}$" if mantissa == "1" else f"${mantissa}\\times {power}$"
 
 
+def literal(text: str) -> str:
+    """A user's text that matplotlib sets as it is: a dollar sign does not start a formula."""
+    return text.replace("$", r"\$")
+
+
 def grouped(value: float) -> str:
     """A number with thin spaces between groups of three digits: 6 700 000."""
     return f"{value:,.10g}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", "−")
@@ -170,4 +175,4 @@ def _axis_label(name: str, offset: float, unit: str | None) -> str:
     text = f"${name}$"
     if offset:
         text += f" {'−' if offset > 0 else '+'} {grouped(abs(offset))}"
-    return f"{text} ({unit})" if unit else text
+    return f"{text} ({literal(unit)})" if unit else text

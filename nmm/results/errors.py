@@ -24,7 +24,7 @@ def exact_functions(exact: Any, components: int):
     return [parse(p, where="exact.solution") if isinstance(p, str) else p for p in parts]
 
 
-def errors(solution: Any, exact: Any) -> dict[str, float]:
+def errors(solution: Any, exact: Any) -> dict[str, float | None]:
     """See `Solution.errors`."""
     manifold, problem = solution.manifold, solution.problem
     functions = exact_functions(exact, problem.model.components)
@@ -52,7 +52,7 @@ def errors(solution: Any, exact: Any) -> dict[str, float]:
         return float(np.sqrt(np.einsum("n,nm->", weight, a.reshape(len(a), -1) ** 2)))
 
     def ratio(a, b):
-        return a / b if b > 0 else a
+        return a / b if b > 0 else None
 
     return {
         "l2": ratio(norm(difference), norm(exact_u)),

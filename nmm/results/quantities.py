@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .axes import literal
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -20,7 +22,7 @@ class Quantity:
 
     @property
     def label(self) -> str:
-        return f"{self.symbol} ({self.unit})" if self.unit else self.symbol
+        return f"{self.symbol} ({literal(self.unit)})" if self.unit else self.symbol
 
 
 _PLANE = ("xx", "yy", "xy")
@@ -43,6 +45,8 @@ def quantities(name: str, values: NDArray, units: Mapping[str, str] | None = Non
         letter = r"\sigma" if name == "stress" else r"\varepsilon"
         if values.ndim == 3:
             values = np.stack([values[:, 0, 0], values[:, 1, 1], values[:, 0, 1]], axis=1)
+        size = np.nanmax(np.abs(values), axis=0, initial=0.0)
+        values = np.where(size > 1e-11 * size.max(), values, 0.0)  # rounding is no picture
         return [
             Quantity(f"{name}_{ij}", f"{name} {ij}", f"${letter}_{{{ij}}}$", unit, True, values[:, i])
             for i, ij in enumerate(_PLANE)

@@ -321,8 +321,10 @@ class Solution:
             "max": float(max(0.0, -gap.min())) if closed.any() else 0.0,
         }
 
-    def errors(self, exact: Any) -> dict[str, float]:
+    def errors(self, exact: Any) -> dict[str, float | None]:
         """Relative errors against an exact solution: l2, h1 (seminorm) and max at quadrature points.
+
+        None where the norm of the exact solution is zero.
 
         `exact` is one expression or callable for a scalar field, a pair of them for displacements;
         callables take points (n, 2).

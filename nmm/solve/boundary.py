@@ -71,8 +71,10 @@ def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
     c = model.components
     at = edge_places(problem, edge)
     values, _ = basis(manifold, manifold.piece_cell[edge.piece], edge.xi)
-    _, gradients = basis(manifold, manifold.element_cells()[edge.host], edge.host_xi)
-    tangent, stress = linearise(model.density, c, coefficient_values(model, at, params))
+    cell = manifold.element_cells()[edge.host]
+    _, gradients = basis(manifold, cell, edge.host_xi)
+    there = problem.places(cell, edge.host_xi, manifold.element_regions()[edge.host])
+    tangent, stress = linearise(model.density, c, coefficient_values(model, there, params))
     n = len(edge.piece)
     traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, edge.normal, gradients).reshape(n, c, -1)
     initial = np.einsum("nci,ni->nc", stress, edge.normal)

@@ -119,13 +119,7 @@ def constraints(problem: Problem, params, parts: int, centres, sizes) -> np.ndar
         if not (term.dirichlet or term.kind == "robin"):
             continue
         part = manifold.host.piece_part[edge.piece]
-        motions = np.empty((len(part), c, k))
-        if c == 1:
-            motions[:] = 1.0
-        else:
-            x, y = ((edge.points - centres[part]) / sizes[part][:, None]).T
-            zero, one = np.zeros(len(part)), np.ones(len(part))
-            motions = np.stack([np.stack([one, zero, -y], -1), np.stack([zero, one, x], -1)], 1)
+        motions = rigid_motions((edge.points - centres[part]) / sizes[part][:, None], np.zeros(2), 1.0, c)
         if term.dirichlet:
             motions = np.einsum("nce,nek->nck", held_at(problem, term, edge, params).projector, motions)
         np.add.at(gram, part, np.einsum("n,nck,ncl->nkl", edge.weight, motions, motions))

@@ -26,7 +26,7 @@ def test_every_edge_lies_between_the_cells_that_name_it(shape):
             assert edge in g.cell_edges(np.array([cell]))[0]
             assert set(g.edge_nodes(np.array([edge]))[0]) <= set(g.cell_nodes(np.array([cell]))[0])
     inner = (sides >= 0).all(1)
-    assert 2 * inner.sum() + (~inner).sum() == g.cells * g.nodes_per_cell if shape == "triangle" else True
+    assert 2 * inner.sum() + (~inner).sum() == g.cells * g.nodes_per_cell
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -1,5 +1,6 @@
 """The cut: sums, physical patches against an independent count, and the places where unfitted codes break."""
 
+import jax
 import numpy as np
 import pytest
 import shapely
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 import nmm
 from nmm.cover import hat_values
+from nmm.domain.domain import Crack
 from nmm.manifold.locate import locate
 
 SHAPES = ("quad", "triangle")
@@ -36,16 +38,13 @@ def count_patches(manifold):
     tree = shapely.STRtree(cracks) if len(cracks) else None
     for shapes in cells.values():
         around = shapely.intersection(shapely.union_all(shapes), geometry.polygon)
-        parts = [p for p in shapely.get_parts(around) if p.geom_type == "Polygon" and p.area > 1e-14]
+        parts = [p for p in shapely.get_parts(around) if p.geom_type == "Polygon" and p.area > 1e-10]
         near = cracks[tree.query(around)] if tree is not None else []
         for part in parts:
             lines = [part.boundary, *near]
-            noded = shapely.node(shapely.union_all(lines))
+            noded = shapely.union_all(lines, grid_size=1e-11)
             faces = shapely.get_parts(shapely.polygonize(list(shapely.get_parts(noded))))
-            inside = [
-                f for f in faces if part.buffer(1e-12).contains(f.representative_point()) and f.area > 1e-14
-            ]
-            total += len(inside)
+            total += sum(part.contains(f.representative_point()) and f.area > 1e-10 for f in faces)
     return total
 
 
@@ -258,6 +257,43 @@ def test_random_cracks_and_lattices_cut_without_contradiction(seed):
     assert manifold.stats["patches"] == count_patches(manifold)
 
 
+@given(st.integers(0, 10_000))
+def test_cracks_through_nodes_and_along_lattice_lines_split_what_they_should(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 8))
+    halves = [rng.integers(0, 2 * n + 1, (rng.integers(2, 4), 2)) for _ in range(rng.integers(1, 6))]
+    cracks = [Crack(c / (2 * n), inline=False) for c in halves if np.ptp(c, axis=0).any()]
+    cracks.append(Crack(np.array([[0.0, 0.31], [0.7, 0.77]])))
+    domain = nmm.rectangle(0, 0, 1, 1).with_region("a", nmm.rectangle(1 / n, 0, 1, 2 / n)).with_cracks(cracks)
+    manifold = nmm.cut(domain, nmm.lattice(cells=n, shape=SHAPES[seed % 2]))
+    assert manifold.stats["patches"] == count_patches(manifold)
+
+
+def test_a_crack_that_meets_a_corner_beside_a_node_does_not_contradict_the_outline():
+    edge = -1e-13 / 3
+    domain = nmm.rectangle(edge, edge, 1, 1 - edge).with_cracks([[(1e-7 / 3, 1 / 3), (edge, 1 - edge)]])
+    for shape in SHAPES:
+        manifold = nmm.cut(domain, nmm.lattice(cell=1 / 3, shape=shape, origin=(0, 0)))
+        assert manifold.stats["area"] == pytest.approx(1.0, rel=1e-12)
+
+
+def test_a_line_that_passes_a_node_by_less_than_the_tolerance_of_the_diagonals():
+    x = 0.5 - 5e-15
+    domain = nmm.rectangle(0, 0, 1, 1).with_cracks([[(x, 0.1), (x, 0.9)]])
+    manifold = nmm.cut(domain, nmm.lattice(cells=4, shape="triangle"))
+    assert manifold.grid.tolerance < (0.5 - x) * 4 < 2 * manifold.grid.tolerance
+    assert manifold.stats["crack_length_cut"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_crack_that_ends_on_a_lattice_line_has_full_effect_at_coordinates_of_a_million(shape):
+    x, y = 467000.3, 6692000.7
+    domain = nmm.rectangle(x, y, x + 1, y + 1).with_cracks([[(x, y + 0.55), (x + 0.6, y + 0.55)]])
+    manifold = nmm.cut(domain, nmm.lattice(cell=1 / 40, shape=shape))
+    assert manifold.stats["crack_length_lost"] == 0
+    assert manifold.stats["crack_length_cut"] == pytest.approx(0.6)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_mesh_covers_the_domain_once(shape):
     domain = nmm.rectangle(0, 0, 2, 1) - nmm.disk((1.4, 0.6), 0.15)
@@ -275,8 +311,6 @@ def test_the_mesh_covers_the_domain_once(shape):
 
 
 def test_single_precision_must_be_asked_for():
-    import jax
-
     jax.config.update("jax_enable_x64", False)
     try:
         with pytest.raises(nmm.PrecisionError, match="jax_enable_x64"):

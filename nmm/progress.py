@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Timer
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -14,6 +15,7 @@ PATIENCE = 2.0
 """Seconds of a run that pass in silence."""
 SHORT = 0.5
 """Seconds that a later stage may take without being shown."""
+PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
 
 
 class Stages:
@@ -62,18 +64,18 @@ class Stages:
         """A line for the log; shown with -v."""
         self.log.append(f"[{self.total:8.2f} s] {line}")
         if self.verbose and not self.quiet:
-            self.console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+            self.console.print(line, style="dim", **PLAIN)
 
     def warn(self, line: str) -> None:
         """A line for the log that is shown unless -q was given."""
         self.log.append(f"[{self.total:8.2f} s] warning: {line}")
         self.warnings.append(line)
         if not self.quiet:
-            self.console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+            self.console.print(f"warning: {line}", style="yellow", **PLAIN)
 
     def _show(self, label: str) -> None:
         if not self.console.is_terminal:
-            self.console.print(f"{label} ...", highlight=False, markup=False, soft_wrap=True)
+            self.console.print(f"{label} ...", **PLAIN)
             return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         self._progress = progress = Progress(*columns, console=self.console, transient=True)

@@ -17,8 +17,9 @@ def solution_table(run: Any, directory: Path) -> Table:
     """What a run found."""
     solution, case = run.solution, run.case
     stats, cut = solution.stats, solution.manifold.stats
+    why = solution.result.message.removeprefix("not converged: ")
     rows = [
-        ("result", "converged" if run.converged else f"not converged: {solution.result.message}"),
+        ("result", "converged" if run.converged else f"not converged: {why}"),
         ("unknowns", f"{stats.dofs:,} on {cut['patches']:,} patches"),
         ("elements", f"{cut['elements']:,}, {cut['elements'] - cut['whole']:,} of them cut"),
         (

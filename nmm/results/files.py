@@ -171,7 +171,8 @@ def _writable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = str(error.filename or path)
+        named = str(error.filename or path)
+        place = str(path) if named.endswith(".part") else named  # a temporary file is not the user's
         raise InputError(
             f"cannot be written: {error.strerror or error}",
             where=place,

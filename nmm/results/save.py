@@ -29,7 +29,7 @@ def save_case(
     fields: Sequence[str] | None = None,
     probes: ArrayLike = (),
     units: Mapping[str, str] | None = None,
-    errors: Mapping[str, float] | None = None,
+    errors: Mapping[str, float | None] | None = None,
     seconds: Mapping[str, float | None] | None = None,
     tolerance: float | None = None,
     log: str | Iterable[str] = "",

@@ -12,6 +12,7 @@ from nmm.physics.values import check_parameters
 from nmm.results.solution import Solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.choice import Auto
+from nmm.solve.choice import solver as named_solver
 from nmm.solve.held import LoosePart, loose_parts, without_motion, without_resultant
 from nmm.solve.multigrid import Multigrid
 
@@ -24,14 +25,14 @@ def forward(
 ) -> Callable[..., Solution]:
     """The map from parameters to the solution of `problem`.
 
-    **Arguments:** `solver`, by default direct up to 100,000 unknowns and conjugate gradients with
+    **Arguments:** `solver` (or its name in case files), by default direct up to 100,000 unknowns and conjugate gradients with
     multigrid beyond; `throw`, whether a solve that does not converge raises; `progress(stage, residual)`,
     called now and then on long solves.
 
     **Raises:** (when called) `ParameterError` for missing or surplus parameters, `UnbalancedError` when the
     loads on a part that nothing holds do not balance, `NotConverged`.
     """
-    solver = solver or Auto()
+    solver = named_solver(solver) if isinstance(solver, str) else solver or Auto()
 
     def solve(params: Mapping[str, Any] | None = None) -> Solution:
         given = dict(params or {})

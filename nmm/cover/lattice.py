@@ -42,6 +42,12 @@ class Lattice:
         corners = np.array([[xmin, ymin], [xmax, ymin], [xmax, ymax], [xmin, ymax]])
         points = corners if self.angle == 0 else vertices
         units = (points - base) @ rotation / h
+        if np.abs(units).max() > 1e12:
+            raise InputError(
+                f"the lattice node {self.origin} lies more than 1e12 cells away from the domain",
+                where="cover.origin",
+                hint="choose a node near the domain, or leave the origin out",
+            )
         slack = 8 * np.finfo(float).eps * np.abs(units).max()
         low = np.floor(units.min(0) + slack)
         high = np.ceil(units.max(0) - slack)

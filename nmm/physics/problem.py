@@ -70,7 +70,7 @@ class Problem:
 def problem(
     manifold: Manifold,
     model: Model,
-    boundary: Sequence[Term | PointLoad] = (),
+    boundary: Sequence[Term | PointLoad] | Term | PointLoad = (),
     dirichlet: str = "nitsche",
     quadrature: str = "auto",
 ) -> Problem:
@@ -83,6 +83,8 @@ def problem(
     **Raises:** `SelectionError` for a term that selects nothing, or two that contradict each other;
     `InputError` for a term of another physics or a point load outside the domain.
     """
+    if isinstance(boundary, Term | PointLoad):
+        boundary = (boundary,)
     terms = tuple(t for t in boundary if isinstance(t, Term))
     loads = tuple(t for t in boundary if isinstance(t, PointLoad))
     if dirichlet not in ("nitsche", "penalty"):

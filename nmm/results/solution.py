@@ -84,6 +84,8 @@ class Solution:
         points = np.asarray(points, float)
         if points.ndim != 2 or points.shape[1] != 2:
             raise InputError(f"points must be an array (n, 2), found shape {points.shape}")
+        if side not in (-1, 1):
+            raise InputError(f"the side of a crack is +1 (left) or -1 (right), found {side}")
         element, xi = locate(self.manifold, points, side)
         return np.maximum(element, 0), np.where(element[:, None] >= 0, xi, 0.5), element < 0
 

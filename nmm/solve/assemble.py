@@ -17,7 +17,7 @@ from nmm.manifold.quadrature import Rule
 from nmm.manifold.rules import piece_rule, reference_rule
 from nmm.physics.problem import Problem, basis, coefficient_values
 from nmm.physics.values import by_cell, evaluate
-from nmm.solve.boundary import add_boundary
+from nmm.solve.boundary import add_boundary, raise_not_finite
 from nmm.solve.linearise import linearise, pad, roomy
 
 CHUNK = 40_000
@@ -104,7 +104,10 @@ def integrate(problem: Problem, params, cell, region, rule: Rule, count: int):
     coefficients = coefficient_values(model, at, params)
     tangent, stress = linearise(model.density, model.components, coefficients)
     matrices, loads = element_sums(gradients, weight, tangent, stress, rule.element, count)
-    source = np.asarray(evaluate(model.source, at, params, "physics.source")) * weight[:, None]
+    name = "physics.source" if model.components == 1 else "physics.body_force"
+    source = np.asarray(evaluate(model.source, at, params, name)) * weight[:, None]
+    if not np.isfinite(source).all():
+        raise_not_finite(name, at.points, source)
     body = values[:, :, None] * source[:, None, :]
     np.add.at(loads, rule.element, body.reshape(len(source), -1))
     return matrices, loads, source
@@ -148,7 +151,7 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
     edge_terms = add_boundary(problem, params, rule, K_piece, f_piece)
     np.add.at(load, dofs, np.concatenate([f_whole, f_piece]))
     forces = dict(edge_terms.forces)
-    forces["body force"] = body_points(problem, bodies, rule, source)
+    forces["body force" if model.components > 1 else "source"] = body_points(problem, bodies, rule, source)
     for term, element, xi, force in point_loads(problem, params):
         cell = manifold.element_cells()[element]
         weights = hat_values(manifold.shape, xi[None], np.array([cell % 2 == 1]))[0]

@@ -138,10 +138,12 @@ def check_balance(problem: Problem, system: System, part: int, dofs, modes, cent
     force = load.reshape(-1, c).sum(0)
     what = "the sources" if c == 1 else "the loads"
     size = f"{force[0]:.6g}" if c == 1 else f"({force[0]:.6g}, {force[1]:.6g})"
+    free = modes.shape[1]
+    loose = "nothing holds" if free == (1 if c == 1 else 3) else f"can still move in {free} of 3 ways"
     held = "a value or a robin term" if c == 1 else "a fixed displacement"
     raise UnbalancedError(
-        f"{what} do not balance on part {part}, which nothing holds: resultant {size} "
-        f"(area {areas[part]:.6g}, centred at ({x:.6g}, {y:.6g}))",
+        f"{what} do not balance on part {part}, which {loose}: resultant {size} "
+        f"(area {areas[part]:.6g}, centred at ({x:.10g}, {y:.10g}))",
         where="boundary",
         hint=f"hold the part by {held}, or make its loads balance",
     )

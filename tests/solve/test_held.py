@@ -28,6 +28,13 @@ def test_loads_that_do_not_balance_on_a_loose_part_are_an_error_that_names_it():
         nmm.forward(nmm.problem(manifold, model, [nmm.fixed("y == 0")]))()
 
 
+def test_a_part_that_can_still_slide_is_told_apart_from_one_that_nothing_holds():
+    manifold = nmm.cut(nmm.rectangle(0, 0, 1, 1), nmm.lattice(cells=8))
+    terms = [nmm.fixed("x == 0 or x == 1", (0, "free")), nmm.traction("y == 1", (0.0, 1.0))]
+    with pytest.raises(nmm.UnbalancedError, match="can still move in 1 of 3 ways"):
+        nmm.forward(nmm.problem(manifold, nmm.elasticity(1.0, 0.3), terms))()
+
+
 def test_a_moment_that_does_not_balance_is_an_error():
     manifold = nmm.cut(nmm.rectangle(0, 0, 1, 1), nmm.lattice(cells=8))
     terms = [nmm.traction("x == 1", (0.0, 1.0)), nmm.traction("x == 0", (0.0, -1.0))]

@@ -25,6 +25,14 @@ def test_direct_and_conjugate_gradients_agree():
     assert len(cg.history) == cg.stats.iterations + 1
 
 
+def test_a_solver_goes_by_its_name_and_a_single_term_without_a_list():
+    manifold = nmm.cut(nmm.rectangle(0, 0, 1, 1), nmm.lattice(cells=4))
+    problem = nmm.problem(manifold, nmm.poisson(source=1.0), nmm.value("outline", 0))
+    assert nmm.forward(problem, "direct")().result.converged
+    with pytest.raises(nmm.InputError, match="magic"):
+        nmm.forward(problem, "magic")
+
+
 def test_too_few_iterations_are_a_result_with_a_sentence_or_an_exception():
     p = problem()
     with pytest.raises(nmm.NotConverged, match=r"largest number of iterations.*residual"):

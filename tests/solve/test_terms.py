@@ -147,6 +147,12 @@ def test_contradictory_terms_name_both():
     )
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_source_that_overflows_is_refused_with_its_place():
+    with pytest.raises(nmm.InputError, match=r"physics.source: the value is not finite at \("):
+        solve(SQUARE, nmm.poisson(1.0, source="exp(1000*x)"), [nmm.value("x == 0", 0)])
+
+
 def test_terms_of_another_physics_are_refused():
     manifold = nmm.cut(SQUARE, nmm.lattice(cells=4))
     with pytest.raises(nmm.InputError, match="does not belong"):

@@ -25,9 +25,9 @@ def forward(
 ) -> Callable[..., Solution]:
     """The map from parameters to the solution of `problem`.
 
-    **Arguments:** `solver` (or its name in case files), by default direct up to 100,000 unknowns and conjugate gradients with
-    multigrid beyond; `throw`, whether a solve that does not converge raises; `progress(stage, residual)`,
-    called now and then on long solves.
+    **Arguments:** `solver`, or its name in case files: by default direct up to 100,000 unknowns and
+    conjugate gradients with multigrid beyond; `throw`, whether a solve that does not converge raises;
+    `progress(stage, residual)`, called now and then on long solves.
 
     **Raises:** (when called) `ParameterError` for missing or surplus parameters, `UnbalancedError` when the
     loads on a part that nothing holds do not balance, `NotConverged`.

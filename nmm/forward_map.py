@@ -25,7 +25,7 @@ def forward(
 ) -> Callable[..., Solution]:
     """The map from parameters to the solution of `problem`.
 
-    **Arguments:** `solver`, or its name in case files: by default direct up to 100,000 unknowns and
+    **Arguments:** `solver`, or its name in case files: by default direct up to 400,000 unknowns and
     conjugate gradients with multigrid beyond; `throw`, whether a solve that does not converge raises;
     `progress(stage, residual)`, called now and then on long solves.
 

@@ -6,7 +6,7 @@ from nmm.errors import InputError
 from nmm.solve.linear import ConjugateGradient, Direct
 from nmm.solve.multigrid import Multigrid
 
-DIRECT_LIMIT = 100_000
+DIRECT_LIMIT = 400_000
 """Unknowns up to which "auto" factorises."""
 
 Solver = Direct | ConjugateGradient | Multigrid

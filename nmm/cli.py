@@ -79,7 +79,7 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         except BrokenPipeError:  # whoever reads the output has seen enough, as in `nmm check -v | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = FAILED
-        except Exception as error:
+        except Exception as error:  # the one place where any failure becomes a sentence and an exit code
             if options.get("debug"):
                 traceback.print_exc()
             code = _explained(error)
@@ -140,7 +140,7 @@ def solve(
         run = solve_case(case, stages)
     except InputError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever failed, DIR must not go on showing an earlier run's results
         save_failed(case, error, directory, stages)
         raise
     run.save(directory, stages)

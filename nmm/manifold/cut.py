@@ -8,12 +8,13 @@ from nmm.cover.lattice import Grid, Lattice
 from nmm.domain import Domain
 from nmm.domain.geometry import Geometry
 from nmm.errors import GeometryError, PrecisionError
-from nmm.manifold.arrangement import BOUNDARY, CRACK, Arrangement, arrange
+from nmm.manifold.arrangement import Arrangement, arrange
 from nmm.manifold.hosts import find_hosts
 from nmm.manifold.manifold import Host, Manifold
 from nmm.manifold.mesh import cell_corners, crack_lengths, piece_polygons
 from nmm.manifold.patches import connected_parts, link, physical_patches
 from nmm.manifold.quadrature import moments, three_points
+from nmm.manifold.splitting import BOUNDARY, CRACK
 
 
 def cut(domain: Domain, lattice: Lattice, dtype: str | None = None) -> Manifold:

@@ -9,8 +9,9 @@ import numpy as np
 import shapely
 
 from nmm.cover.lattice import Grid
-from nmm.manifold.arrangement import CRACK, Arrangement
+from nmm.manifold.arrangement import Arrangement
 from nmm.manifold.quadrature import Rule, triangle_rule, triangulate
+from nmm.manifold.splitting import CRACK
 
 if TYPE_CHECKING:
     from nmm.manifold.manifold import Manifold

@@ -8,7 +8,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from nmm.cover.lattice import Grid
-from nmm.manifold.arrangement import BOUNDARY, CRACK, Arrangement
+from nmm.manifold.arrangement import Arrangement
+from nmm.manifold.splitting import BOUNDARY, CRACK
 
 
 @dataclass(frozen=True)

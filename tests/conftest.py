@@ -2,10 +2,29 @@
 
 import jax
 import matplotlib
+import numpy as np
+import pytest
 from hypothesis import settings
+from plate import LINE
 
 jax.config.update("jax_enable_x64", True)
 matplotlib.use("Agg")
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with files of every kind that a case may name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "traces.geojson").write_text(LINE % ("0.2, 0.5", "0.8, 0.5"))
+    (tmp_path / "far.geojson").write_text(LINE % ("466010, 6692100", "466020, 6692110"))
+    (tmp_path / "nan.geojson").write_text(LINE % ("0.2, NaN", "0.8, 0.5"))
+    (tmp_path / "bad.geojson").write_text('{"type": "FeatureCollection", "features": [{')
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "cut.dxf").write_text("0\nSECTION\n2\nENTITIES\n0\nLINE\n8\nJ1\n10\n0.1\n20\n0.5\n11\n")
+    line = "0\nLINE\n8\nJ1\n10\n0.1\n20\n0.5\n11\n0.4\n21\n0.5\n"
+    (tmp_path / "joints.dxf").write_text(f"0\nSECTION\n2\nENTITIES\n{line}0\nENDSEC\n0\nEOF\n")
+    np.save(tmp_path / "k.npy", np.ones((2, 2, 2)))
+    return tmp_path

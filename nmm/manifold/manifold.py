@@ -1,5 +1,6 @@
 """The manifold: a domain cut out of a mathematical cover, as one frozen pytree."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -31,7 +32,7 @@ class Host:
     piece_host: np.ndarray
     links: np.ndarray
     stats: dict[str, Any]
-    cache: dict[str, Any] = field(default_factory=dict)
+    cache: dict[Hashable, Any] = field(default_factory=dict)
 
     def __eq__(self, other):
         return isinstance(other, Host)
@@ -123,7 +124,7 @@ class Manifold:
         """Numbers of the whole cells."""
         return self.cached("whole_list", lambda: np.flatnonzero(self.whole))
 
-    def cached(self, name: str, make):
+    def cached(self, name: Hashable, make):
         """A host-side view, made once."""
         if name not in self.host.cache:
             self.host.cache[name] = make()

@@ -18,7 +18,8 @@ class Model:
 
     `density(gradient (components, 2), coefficients) -> scalar`; `coefficients` are prepared values;
     `source` is the force (or source) per unit area, one value per component; `check` raises for values
-    that make no sense. Its derivative by the gradient is the stress (or flux).
+    that make no sense. Its derivative by the gradient is the stress (or flux). `typical` coefficients,
+    where given, tell how many numbers the tangent really has.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Model:
     coefficients: Mapping[str, Any]
     source: tuple[Any, ...]
     check: Callable[[Mapping[str, np.ndarray]], tuple[np.ndarray, str] | None]
+    typical: Mapping[str, Any] | None = None
 
     def in_region(self, region: str, **overrides: Any) -> "Model":
         """The same model with other values in a region."""
@@ -99,6 +101,7 @@ def poisson(conductivity: Any = 1.0, source: Any = 0.0) -> Model:
         {"conductivity": tensor(conductivity, "physics.conductivity")},
         (prepare(source, "physics.source"),),
         check_conductivity,
+        {"conductivity": ((1.0, 0.0), (0.0, 1.0))},
     )
 
 
@@ -181,6 +184,7 @@ def elasticity(
         coefficients,
         force,
         check_strain if plane == "strain" else check_stress,
+        {"young": 1.0, "poisson": 0.25, "initial_stress": (1.0, 1.0, 1.0)},
     )
 
 

@@ -34,7 +34,7 @@ class Edge:
     points: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """A model on a manifold with boundary terms; see `problem`."""
 

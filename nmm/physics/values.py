@@ -7,8 +7,10 @@ array (ny, nx) with one entry per square of the lattice, a callable from points 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -75,6 +77,17 @@ class GridValue:
         return (1 - t) * bottom + t * top
 
 
+def _grid_from(meta, leaves) -> GridValue:
+    value = object.__new__(GridValue)
+    for name, content in zip(("values", "box", "interpolation"), (*leaves, *meta), strict=True):
+        object.__setattr__(value, name, content)
+    return value
+
+
+jax.tree_util.register_pytree_node(GridValue, lambda g: ((g.values,), (g.box, g.interpolation)), _grid_from)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["first", "second"], meta_fields=[])
 @dataclass(frozen=True)
 class Product:
     """Two prepared values to be multiplied, such as density and gravity."""
@@ -154,8 +167,6 @@ def evaluate(value: Any, at: Places, params: Mapping[str, Any], where: str, xp=n
     if isinstance(value, Expression):
         result = value.evaluate(environment(at, params), xp)
         return xp.broadcast_to(xp.asarray(result, float), (count,))
-    if isinstance(value, float):
-        return xp.full((count,), value)
     if callable(value):
         result = xp.asarray(value(at.points))
         if result.shape != (count,):
@@ -165,6 +176,8 @@ def evaluate(value: Any, at: Places, params: Mapping[str, Any], where: str, xp=n
             )
         return result
     array = xp.asarray(value)
+    if array.ndim == 0:
+        return xp.broadcast_to(xp.asarray(array, float), (count,))
     if array.shape != at.shape:
         raise InputError(
             f"an array of values needs one entry per square, (ny, nx) = {at.shape}, found {array.shape}",
@@ -179,7 +192,7 @@ def by_region(value: Mapping, at: Places, params, where: str, xp):
     if unknown:
         known = ", ".join(at.regions) or "none"
         raise InputError(f'no region is called "{sorted(unknown)[0]}"; regions: {known}', where=where)
-    present = set(np.unique(np.asarray(at.region)))
+    present = set(np.unique(at.region)) if xp is np else set()
     missing = [at.regions[r] if r >= 0 else DEFAULT for r in present]
     missing = [name for name in missing if name not in value and DEFAULT not in value]
     if missing:
@@ -209,7 +222,14 @@ def environment(at: Places, params: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     if at.normal is not None:
         env |= {"nx": at.normal[:, 0], "ny": at.normal[:, 1]}
-    return env | dict(params)
+    return env | {name: parameter_at(value, at) for name, value in params.items()}
+
+
+def parameter_at(value: Any, at: Places) -> Any:
+    """A parameter at places: a number, an array (ny, nx) per square, or a callable of points (n, 2)."""
+    if callable(value):
+        return value(at.points)
+    return value.reshape(-1)[at.square] if np.ndim(value) == 2 and np.shape(value) == at.shape else value
 
 
 def check_parameters(needed: frozenset[str], given: Mapping[str, Any]) -> None:

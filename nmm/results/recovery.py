@@ -6,7 +6,10 @@ itself an approximation on the same physical cover, of one order more than the r
 """
 
 from dataclasses import dataclass
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nmm.cover.weights import hat_gradients, hat_values
@@ -25,12 +28,14 @@ class Recovered:
     slot: np.ndarray
 
 
-def raw_gradients(manifold: Manifold, dofs: np.ndarray, element: np.ndarray, xi: np.ndarray) -> np.ndarray:
+def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.ndarray) -> Any:
     """Gradient (n, components, 2) of the approximation at points of elements."""
     cell = manifold.element_cells()[element]
     by_xi = hat_gradients(manifold.shape, xi, cell % 2 == 1)
     gradient = by_xi @ (manifold.grid.rotation.T / manifold.grid.h)
-    return np.einsum("nai,nac->nci", gradient, dofs[manifold.element_patches()[element]])
+    local = dofs[manifold.element_patches()[element]]
+    xp = jnp if isinstance(local, jax.Array) else np
+    return xp.einsum("nai,nac->nci", gradient, local)
 
 
 def recover(manifold: Manifold, dofs: np.ndarray) -> Recovered:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import shapely
+from jax.core import Tracer
 
 from nmm.cover.weights import hat_values
 from nmm.errors import InputError
@@ -18,12 +19,14 @@ from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import Mesh
 from nmm.physics.models import strain_density
 from nmm.physics.problem import Problem, coefficient_values
+from nmm.physics.values import evaluate
 from nmm.results.errors import energy_rule, errors
 from nmm.results.recovery import raw_gradients, recover, recovered_gradients
 from nmm.results.single import plot_solution, save_solution
-from nmm.solve.assemble import System
+from nmm.solve.assemble import System, assemble
 from nmm.solve.boundary import reaction
-from nmm.solve.linear import Answer, Result
+from nmm.solve.krylov import outcome
+from nmm.solve.linear import Result
 
 
 @dataclass(frozen=True)
@@ -38,20 +41,44 @@ class Stats:
 
 
 @dataclass(frozen=True)
+class Record:
+    """What only the host knows of a solve; equal for all, so that it never causes a compilation."""
+
+    system: System | None = None
+    held: tuple[dict[str, Any], ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    history: tuple[float, ...] = ()
+
+    def __eq__(self, other):
+        return isinstance(other, Record)
+
+    def __hash__(self):
+        return 0
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["params", "dofs", "iterations", "residual", "code"],
+    meta_fields=["problem", "record"],
+)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """Values of the unknowns on the physical patches, and everything that follows from them.
 
     `dofs` (patches, components); `held` lists the parts that no boundary holds. Points are (n, 2) in the
     user's coordinates; outside the domain the answers are nan; on a crack `side=+1` is its left face.
+
+    A pytree: `jax.jit`, `jax.grad` and `jax.vmap` may return it or go through it. Values (`at`, `gradient`,
+    raw stresses, `energy`) are then traced; tables, figures and files need numbers.
     """
 
     problem: Problem
     params: Mapping[str, Any]
-    dofs: np.ndarray
-    answer: Answer
-    system: System
-    held: list[dict[str, Any]]
-    seconds: dict[str, float] = field(default_factory=dict)
+    dofs: Any
+    iterations: Any
+    residual: Any
+    code: Any
+    record: Record = field(default_factory=Record)
 
     @property
     def manifold(self) -> Manifold:
@@ -61,14 +88,24 @@ class Solution:
     @property
     def result(self) -> Result:
         """Whether the solver converged, and a sentence about it."""
-        return self.answer.result
+        return outcome(self.code)
+
+    @cached_property
+    def system(self) -> System:
+        """The linear system, assembled on the host for the parameters of this solution."""
+        return self.record.system or assemble(self.problem, self.params)
+
+    @property
+    def held(self) -> list[dict[str, Any]]:
+        """The parts that no boundary holds."""
+        return list(self.record.held)
 
     @property
     def stats(self) -> Stats:
         """Unknowns, iterations, residual and seconds."""
         dofs = int(self.manifold.active.sum()) * self.problem.model.components
-        a = self.answer
-        return Stats(dofs, a.iterations, a.residual, dict(self.seconds), list(a.history))
+        seconds, history = dict(self.record.seconds), list(self.record.history)
+        return Stats(dofs, self.iterations, self.residual, seconds, history)
 
     @property
     def tips(self) -> list[dict[str, float]]:
@@ -78,7 +115,7 @@ class Solution:
     @property
     def history(self) -> np.ndarray:
         """Relative residuals (k,) of the solver."""
-        return np.asarray(self.answer.history)
+        return np.asarray(self.record.history)
 
     def _at(self, points, side) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         points = np.asarray(points, float)
@@ -89,86 +126,100 @@ class Solution:
         element, xi = locate(self.manifold, points, side)
         return np.maximum(element, 0), np.where(element[:, None] >= 0, xi, 0.5), element < 0
 
-    def at(self, points, side: int = 1) -> np.ndarray:
+    def at(self, points, side: int = 1) -> Any:
         """Solution at points: (n,) for scalar models, (n, 2) displacements otherwise."""
         element, xi, outside = self._at(points, side)
-        u = self._values(element, xi)
-        u[outside] = np.nan
+        u = blank(self._values(element, xi), outside)
         return u[:, 0] if u.shape[1] == 1 else u
 
-    def _values(self, element, xi) -> np.ndarray:
+    def _values(self, element, xi) -> Any:
         cell = self.manifold.element_cells()[element]
         weights = hat_values(self.manifold.shape, xi, cell % 2 == 1)
-        return np.einsum("na,nac->nc", weights, self.dofs[self.manifold.element_patches()[element]])
+        local = self.dofs[self.manifold.element_patches()[element]]
+        return module_of(local).einsum("na,nac->nc", weights, local)
 
     @cached_property
     def _recovered(self):
+        if self._traced:
+            raise InputError(
+                "recovered stresses are not traced", hint="ask for recovered=False inside jit, grad or vmap"
+            )
         return recover(self.manifold, self.dofs)
 
-    def _gradients(self, element, xi, recovered: bool) -> np.ndarray:
+    def _gradients(self, element, xi, recovered: bool) -> Any:
         if recovered:
             return recovered_gradients(self.manifold, self._recovered, element, xi)
         return raw_gradients(self.manifold, self.dofs, element, xi)
 
-    def _stresses(self, element, xi, recovered: bool) -> np.ndarray:
+    def _stresses(self, element, xi, recovered: bool) -> Any:
         gradient = jnp.asarray(self._gradients(element, xi, recovered))
-        return np.asarray(stresses(self.problem.model.density, gradient, self._coefficients(element, xi)))
+        return self._plain(stresses(self.problem.model.density, gradient, self._coefficients(element, xi)))
 
     def _coefficients(self, element, xi) -> dict[str, Any]:
         cell = self.manifold.element_cells()[element]
         at = self.problem.places(cell, xi, self.manifold.element_regions()[element])
+        if self._traced:
+            values = self.problem.model.coefficients.items()
+            return {k: evaluate(v, at, self.params, f"physics.{k}", jnp) for k, v in values}
         return coefficient_values(self.problem.model, at, self.params)
+
+    @property
+    def _traced(self) -> bool:
+        leaves = jax.tree.leaves((self.dofs, self.params))
+        return any(isinstance(leaf, Tracer) for leaf in leaves)
+
+    def _plain(self, array):
+        """A NumPy array outside of tracing."""
+        return array if isinstance(array, Tracer) else np.asarray(array)
 
     def _masked(self, make, points, side, recovered):
         element, xi, outside = self._at(points, side)
-        result = np.array(make(element, xi, recovered))
-        result[outside] = np.nan
-        return result
+        return blank(make(element, xi, recovered), outside)
 
-    def gradient(self, points, side: int = 1, recovered: bool = False) -> np.ndarray:
+    def gradient(self, points, side: int = 1, recovered: bool = False) -> Any:
         """Derivatives (n, components, 2) of the solution; `recovered` smooths them patch by patch."""
         return self._masked(self._gradients, points, side, recovered)
 
-    def strain(self, points, side: int = 1, recovered: bool = True) -> np.ndarray:
+    def strain(self, points, side: int = 1, recovered: bool = True) -> Any:
         """Strains (n, 2, 2)."""
         self._elastic("strain")
         g = self.gradient(points, side, recovered)
         return (g + np.swapaxes(g, 1, 2)) / 2
 
-    def stress(self, points, side: int = 1, recovered: bool = True) -> np.ndarray:
+    def stress(self, points, side: int = 1, recovered: bool = True) -> Any:
         """Stresses (n, 2, 2), recovered patch by patch unless `recovered=False`."""
         self._elastic("stress")
         return self._masked(self._stresses, points, side, recovered)
 
-    def flux(self, points, side: int = 1, recovered: bool = True) -> np.ndarray:
+    def flux(self, points, side: int = 1, recovered: bool = True) -> Any:
         """k∇u (n, 2) of a scalar model (the flow itself is its negative)."""
         if self.problem.model.components != 1:
             raise InputError("flux belongs to scalar models; use stress")
         return self._masked(self._stresses, points, side, recovered)[:, 0]
 
-    def von_mises(self, points, side: int = 1, recovered: bool = True) -> np.ndarray:
+    def von_mises(self, points, side: int = 1, recovered: bool = True) -> Any:
         """Equivalent stresses (n,), with σzz = ν (σxx + σyy) in plane strain."""
         self._elastic("von Mises stress")
         element, xi, outside = self._at(points, side)
-        result = self._mises(element, xi, self._stresses(element, xi, recovered))
-        result[outside] = np.nan
-        return result
+        return blank(self._mises(element, xi, self._stresses(element, xi, recovered)), outside)
 
     def _elastic(self, what: str):
         if self.problem.model.components != 2:
             raise InputError(f"{what} belongs to elasticity; use gradient or flux")
 
-    def _mises(self, element, xi, stress) -> np.ndarray:
+    def _mises(self, element, xi, stress) -> Any:
         xx, yy, xy = stress[:, 0, 0], stress[:, 1, 1], stress[:, 0, 1]
         zz = self._out_of_plane(element, xi, stress)
         zz = 0.0 if zz is None else zz
-        return np.sqrt(((xx - yy) ** 2 + (yy - zz) ** 2 + (zz - xx) ** 2) / 2 + 3 * xy**2)
+        square = ((xx - yy) ** 2 + (yy - zz) ** 2 + (zz - xx) ** 2) / 2 + 3 * xy**2
+        return module_of(square).sqrt(square)
 
-    def _out_of_plane(self, element, xi, stress) -> np.ndarray | None:
+    def _out_of_plane(self, element, xi, stress) -> Any:
         """σzz (n,) in plane strain, None in plane stress."""
         if self.problem.model.density is not strain_density:
             return None
-        return np.asarray(self._coefficients(element, xi)["poisson"]) * (stress[:, 0, 0] + stress[:, 1, 1])
+        nu = self._plain(self._coefficients(element, xi)["poisson"])
+        return nu * (stress[:, 0, 0] + stress[:, 1, 1])
 
     @cached_property
     def mesh(self) -> Mesh:
@@ -216,14 +267,15 @@ class Solution:
         return self._mises(element, xi, s)
 
     @cached_property
-    def energy(self) -> float:
+    def energy(self) -> Any:
         """Stored energy ½ a(u, u), without boundary terms."""
         element, xi, weight = energy_rule(self.manifold, self.problem.fine)
         gradient = jnp.asarray(self._gradients(element, xi, False))
         values = self._coefficients(element, xi)
         density = self.problem.model.density
         stress = stresses(density, gradient, values) - stresses(density, 0 * gradient, values)
-        return float(0.5 * jnp.einsum("n,nci,nci->", weight, gradient, stress))
+        energy = 0.5 * jnp.einsum("n,nci,nci->", weight, gradient, stress)
+        return energy if isinstance(energy, Tracer) else float(energy)
 
     @cached_property
     def reactions(self) -> dict[str, np.ndarray]:
@@ -340,6 +392,17 @@ class Solution:
     def plot(self, path: str | Path, field: str | None = None, **options: Any) -> None:
         """Draw a field on the manifold elements into an image file; options: `deformed`, `units`."""
         plot_solution(self, path, field, **options)
+
+
+def module_of(array):
+    """jax.numpy for arrays that may be traced, NumPy for the rest."""
+    return jnp if isinstance(array, jax.Array) else np
+
+
+def blank(values, outside):
+    """`values` (n, ...) with nan where `outside` (n,)."""
+    mask = outside.reshape(-1, *(1,) * (values.ndim - 1))
+    return module_of(values).where(mask, np.nan, values)
 
 
 def stresses(density, gradient, values):

@@ -80,17 +80,24 @@ def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
     initial = np.einsum("nci,ni->nc", stress, edge.normal)
     if term.kind == "normal":
         size = np.asarray(evaluate(term.values[0], at, params, term.name))
-        projector = edge.normal[:, :, None] * edge.normal[:, None, :]
         prescribed = size[:, None] * edge.normal
     else:
-        mask = np.array([v is not None for v in term.values], float)
-        projector = np.broadcast_to(np.diag(mask), (n, c, c))
         given = [0.0 if v is None else v for v in term.values]
         prescribed = np.stack([np.asarray(evaluate(v, at, params, term.name)) for v in given], -1)
     if not np.isfinite(prescribed).all():
         raise_not_finite(term.name, edge.points, prescribed)
     stiffness = np.einsum("ncici->n", tangent) / (2 * c)
-    return Held(tangent, traction, initial, spread(values, c), projector, prescribed, stiffness)
+    return Held(
+        tangent, traction, initial, spread(values, c), projector(term, edge.normal, c), prescribed, stiffness
+    )
+
+
+def projector(term: Term, normal: np.ndarray, components: int) -> np.ndarray:
+    """Projector (n, c, c) on what a Dirichlet term prescribes."""
+    if term.kind == "normal":
+        return normal[:, :, None] * normal[:, None, :]
+    mask = np.array([v is not None for v in term.values], float)
+    return np.broadcast_to(np.diag(mask), (len(normal), components, components))
 
 
 def raise_not_finite(name, points, values):

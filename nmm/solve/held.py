@@ -1,16 +1,20 @@
 """Parts of the domain that nothing holds: their rigid motions are found, checked and pinned."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import qr
 
 from nmm.errors import UnbalancedError
+from nmm.manifold.cut import grown, padded
 from nmm.manifold.rules import element_points
 from nmm.physics.problem import Problem, basis
 from nmm.solve.assemble import System
-from nmm.solve.boundary import held_at
+from nmm.solve.boundary import projector
 
 BALANCE = 1e-8
 """Resultants below this fraction of the loads count as balanced."""
@@ -49,12 +53,26 @@ def loose_parts(problem: Problem, system: System, params) -> list[LoosePart]:
 
     **Raises:** `UnbalancedError` when the loads on such a part do not balance.
     """
+    manifold = problem.manifold
+    areas = np.bincount(manifold.element_parts(), manifold.element_areas(), manifold.stats["parts"])
+    diagonal = None
+    result = []
+    for free in free_parts(problem):
+        check_balance(problem, system, free.part, free.dofs, free.modes, free.centre, areas)
+        diagonal = system.matrix.diagonal() if diagonal is None else diagonal
+        strong = diagonal[free.dofs] >= 0.1 * np.median(diagonal[free.dofs])
+        pivots = qr(free.modes[strong].T, mode="r", pivoting=True)[-1][: free.modes.shape[1]]
+        result.append(replace(free, pins=free.dofs[strong][pivots]))
+    return result
+
+
+def free_parts(problem: Problem) -> list[LoosePart]:
+    """All parts with free motions, without pins: these do not depend on parameters."""
     manifold, c = problem.manifold, problem.model.components
     parts = manifold.stats["parts"]
     areas = np.bincount(manifold.element_parts(), manifold.element_areas(), parts)
     centres, sizes = part_geometry(problem, parts, areas)
-    gram = constraints(problem, params, parts, centres, sizes)
-    values, vectors = np.linalg.eigh(gram)
+    values, vectors = np.linalg.eigh(constraints(problem, parts, centres, sizes))
     k = values.shape[1]
     free = values <= 1e-10 * np.maximum(np.sqrt(areas)[:, None], 1e-300)
     loose = np.flatnonzero(free.any(1))
@@ -63,16 +81,12 @@ def loose_parts(problem: Problem, system: System, params) -> list[LoosePart]:
     patch_part = manifold.patch_parts()
     order = np.argsort(patch_part, kind="stable")
     starts = np.searchsorted(patch_part[order], np.arange(parts + 1))
-    diagonal = system.matrix.diagonal()
     result = []
     for part in loose.tolist():
         patches = order[starts[part] : starts[part + 1]]
         motions = rigid_motions(manifold.patch_points()[patches], centres[part], sizes[part], c)
-        modes = motions.reshape(-1, k) @ vectors[part][:, free[part]]
+        basis = vectors[part][:, free[part]]
         dofs = (patches[:, None] * c + np.arange(c)).ravel()
-        check_balance(problem, system, part, dofs, modes, centres, areas)
-        strong = diagonal[dofs] >= 0.1 * np.median(diagonal[dofs])
-        pivots = qr(modes[strong].T, mode="r", pivoting=True)[-1][: modes.shape[1]]
         report = {
             "part": int(part),
             "area": float(areas[part]),
@@ -81,18 +95,8 @@ def loose_parts(problem: Problem, system: System, params) -> list[LoosePart]:
             "modes": int(free[part].sum()),
             "of": k,
         }
-        result.append(
-            LoosePart(
-                int(part),
-                centres[part],
-                sizes[part],
-                vectors[part][:, free[part]],
-                dofs,
-                modes,
-                dofs[strong][pivots],
-                report,
-            )
-        )
+        modes = motions.reshape(-1, k) @ basis
+        result.append(LoosePart(part, centres[part], sizes[part], basis, dofs, modes, dofs[:0], report))
     return result
 
 
@@ -110,7 +114,7 @@ def part_geometry(problem: Problem, parts: int, areas):
     return mean, np.sqrt(areas)
 
 
-def constraints(problem: Problem, params, parts: int, centres, sizes) -> np.ndarray:
+def constraints(problem: Problem, parts: int, centres, sizes) -> np.ndarray:
     """Gram matrices (parts, k, k) of what the boundary terms hold of the rigid motions."""
     manifold, c = problem.manifold, problem.model.components
     k = 1 if c == 1 else 3
@@ -121,12 +125,12 @@ def constraints(problem: Problem, params, parts: int, centres, sizes) -> np.ndar
         part = manifold.host.piece_part[edge.piece]
         motions = rigid_motions((edge.points - centres[part]) / sizes[part][:, None], np.zeros(2), 1.0, c)
         if term.dirichlet:
-            motions = np.einsum("nce,nek->nck", held_at(problem, term, edge, params).projector, motions)
+            motions = np.einsum("nce,nek->nck", projector(term, edge.normal, c), motions)
         np.add.at(gram, part, np.einsum("n,nck,ncl->nkl", edge.weight, motions, motions))
     return gram
 
 
-def check_balance(problem: Problem, system: System, part: int, dofs, modes, centres, areas):
+def check_balance(problem: Problem, system: System, part: int, dofs, modes, centre, areas):
     load = system.load[dofs]
     resultant = modes.T @ load
     total = np.abs(modes).T @ np.abs(load)
@@ -134,7 +138,7 @@ def check_balance(problem: Problem, system: System, part: int, dofs, modes, cent
     if not bad.any() or total.max() <= 1e-14 * np.abs(system.load).max():
         return
     c = problem.model.components
-    x, y = centres[part]
+    x, y = centre
     force = load.reshape(-1, c).sum(0)
     what = "the sources" if c == 1 else "the loads"
     size = f"{force[0]:.6g}" if c == 1 else f"({force[0]:.6g}, {force[1]:.6g})"
@@ -158,8 +162,8 @@ def without_resultant(load: np.ndarray, loose: list[LoosePart]) -> np.ndarray:
     return load
 
 
-def without_motion(problem: Problem, u: np.ndarray, loose: list[LoosePart]) -> np.ndarray:
-    """`u` (patches, components) with the free motions of each loose part at zero mean."""
+def mean_motion(problem: Problem, loose: list[LoosePart]) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (patches components, k) that integrate u against the motions, and Gram matrices of parts."""
     manifold, c = problem.manifold, problem.model.components
     number = np.full(manifold.stats["parts"], -1)
     number[[part.part for part in loose]] = np.arange(len(loose))
@@ -170,16 +174,83 @@ def without_motion(problem: Problem, u: np.ndarray, loose: list[LoosePart]) -> n
     element = np.repeat(element, 3)
     cell = manifold.element_cells()[element]
     values, _ = basis(manifold, cell, xi)
-    here = np.einsum("na,nac->nc", values, u[manifold.element_patches()[element]])
     centre, size = np.array([p.centre for p in loose]), np.array([p.size for p in loose])
     place = (manifold.user_points(cell, xi) - centre[owner]) / size[owner][:, None]
     motions = rigid_motions(place, np.zeros(2), 1.0, c)
     k = motions.shape[2]
-    gram, moment = np.zeros((len(loose), k, k)), np.zeros((len(loose), k))
+    gram, rows = np.zeros((len(loose), k, k)), np.zeros((manifold.patches, c, k))
     np.add.at(gram, owner, np.einsum("n,nck,ncl->nkl", weight, motions, motions))
-    np.add.at(moment, owner, np.einsum("n,nck,nc->nk", weight, motions, here))
+    np.add.at(rows, manifold.element_patches()[element], np.einsum("n,na,nck->nack", weight, values, motions))
+    return rows.reshape(-1, k), gram
+
+
+def without_motion(problem: Problem, u: np.ndarray, loose: list[LoosePart]) -> np.ndarray:
+    """`u` (patches, components) with the free motions of each loose part at zero mean."""
+    rows, gram = mean_motion(problem, loose)
     flat = u.reshape(-1).copy()
     for i, part in enumerate(loose):
         v = part.basis
-        flat[part.dofs] -= part.modes @ np.linalg.solve(v.T @ gram[i] @ v, v.T @ moment[i])
+        moment = v.T @ (rows[part.dofs].T @ flat[part.dofs])
+        flat[part.dofs] -= part.modes @ np.linalg.solve(v.T @ gram[i] @ v, moment)
     return flat.reshape(u.shape)
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["dofs", "owner", "modes", "rows", "load_inverse", "mean_inverse"],
+    meta_fields=[],
+)
+@dataclass(frozen=True)
+class FreeMotions:
+    """The free motions of all loose parts as arrays: dofs (n,), their part, and modes (n, 3) there.
+
+    `rows` (n, 3) integrate u against the modes; the inverses (parts, 3, 3) belong to the modes' products.
+    """
+
+    dofs: Any
+    owner: Any
+    modes: Any
+    rows: Any
+    load_inverse: Any
+    mean_inverse: Any
+
+    def balanced(self, load):
+        """`load` (n,) without its resultants on loose parts."""
+        return self._less(load, self.modes, self.modes, self.load_inverse)
+
+    def centred(self, u):
+        """`u` (n,) with the free motions of each loose part at zero mean."""
+        return self._less(u, self.rows, self.modes, self.mean_inverse)
+
+    def _less(self, values, rows, modes, inverse):
+        amount = jax.ops.segment_sum(rows * values[self.dofs][:, None], self.owner, len(inverse))
+        amount = jnp.einsum("pkl,pl->pk", inverse, amount)
+        return values.at[self.dofs].add(-jnp.sum(modes * amount[self.owner], 1))
+
+
+def free_motions(problem: Problem) -> FreeMotions | None:
+    """The free motions of a problem, padded; None when everything is held."""
+    loose = free_parts(problem)
+    if not loose:
+        return None
+    rows, gram = mean_motion(problem, loose)
+    parts, n = grown(len(loose)), sum(len(p.dofs) for p in loose)
+    dofs, owner = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    modes, means = np.zeros((n, 3)), np.zeros((n, 3))
+    inverses = np.zeros((2, parts, 3, 3))
+    start = 0
+    for i, part in enumerate(loose):
+        k, here = part.modes.shape[1], slice(start, start + len(part.dofs))
+        start = here.stop
+        dofs[here], owner[here] = part.dofs, i
+        modes[here, :k], means[here, :k] = part.modes, rows[part.dofs] @ part.basis
+        inverses[0, i, :k, :k] = np.linalg.inv(part.modes.T @ part.modes)
+        inverses[1, i, :k, :k] = np.linalg.inv(part.basis.T @ gram[i] @ part.basis)
+    capacity = grown(n)
+    return FreeMotions(
+        padded(dofs, capacity, 0),
+        padded(owner, capacity, 0),
+        padded(modes, capacity, 0.0),
+        padded(means, capacity, 0.0),
+        *inverses,
+    )

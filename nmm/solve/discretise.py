@@ -1,0 +1,180 @@
+"""Everything that a problem needs of its cut, as padded arrays: geometry becomes data.
+
+Two problems of the same form on the same lattice differ in nothing but these arrays, so that what was
+compiled for one serves the other.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from nmm.manifold.cut import grown, padded
+from nmm.manifold.locate import locate
+from nmm.manifold.rules import piece_rule
+from nmm.physics.problem import Edge, Problem
+from nmm.solve.boundary import bounding_boxes, host_rule
+
+
+def tree(*fields: str):
+    """Register a frozen dataclass whose fields are all arrays."""
+    return partial(jax.tree_util.register_dataclass, data_fields=list(fields), meta_fields=[])
+
+
+@tree("cell", "xi", "region", "weight", "owner")
+@dataclass(frozen=True)
+class Samples:
+    """Quadrature points (n,): cell, position (n, 2) in its square, region, weight, and the row they add to.
+
+    Padding has weight zero.
+    """
+
+    cell: Any
+    xi: Any
+    region: Any
+    weight: Any
+    owner: Any
+
+
+@tree("here", "there", "normal", "host", "pair", "patches")
+@dataclass(frozen=True)
+class TermPoints:
+    """Points of a boundary term in their pieces (`here`) and in the hosts of these (`there`).
+
+    `host` (n,) numbers the hosts of all Dirichlet terms and `pair` (n,) the pieces of this one, whose
+    patches and those of their hosts are `patches` (pairs, 2 k).
+    """
+
+    here: Samples
+    there: Samples
+    normal: Any
+    host: Any
+    pair: Any
+    patches: Any
+
+
+@tree("rule", "centre", "size")
+@dataclass(frozen=True)
+class Hosts:
+    """Quadrature of the elements that give the flux, and their bounding boxes (n, 2)."""
+
+    rule: Samples
+    centre: Any
+    size: Any
+
+
+@tree("whole", "region", "pieces", "patches", "terms", "hosts", "loads", "active", "frame", "origin", "box")
+@dataclass(frozen=True)
+class Discretisation:
+    """The arrays of a problem: lattice (types, ny, nx), pieces, boundary terms, hosts and point loads."""
+
+    whole: Any
+    region: Any
+    pieces: Samples
+    patches: Any
+    terms: tuple[TermPoints, ...]
+    hosts: Hosts
+    loads: tuple[tuple[Samples, Any], ...]
+    active: Any
+    frame: Any
+    origin: Any
+    box: Any
+
+
+def discretise(problem: Problem) -> Discretisation:
+    """The arrays of a problem, made once on the host."""
+    manifold = problem.manifold
+    grid = manifold.grid
+    types = grid.families - 1
+    lattice = (grid.ny, grid.nx, types)
+    whole = np.moveaxis(np.asarray(manifold.whole).reshape(lattice), -1, 0)
+    region = np.moveaxis(np.asarray(manifold.cell_region).reshape(lattice), -1, 0)
+    rule = piece_rule(manifold, problem.fine)
+    pieces = samples(
+        manifold.piece_cell[rule.element],
+        rule.points,
+        manifold.piece_region[rule.element],
+        rule.weights * grid.h**2,
+        rule.element,
+    )
+    dirichlet = [e for t, e in zip(problem.terms, problem.edges, strict=True) if t.dirichlet]
+    hosts = np.unique(np.concatenate([e.host for e in dirichlet])) if dirichlet else np.zeros(0, np.int64)
+    terms = tuple(
+        term_points(problem, edge, hosts, term.dirichlet)
+        for term, edge in zip(problem.terms, problem.edges, strict=True)
+    )
+    return Discretisation(
+        whole,
+        region.astype(np.int32),
+        pieces,
+        manifold.piece_patches.astype(np.int32),
+        terms,
+        host_points(problem, rule, hosts),
+        tuple(point_samples(problem)),
+        np.asarray(manifold.active),
+        manifold.frame,
+        manifold.origin,
+        manifold.box,
+    )
+
+
+def samples(cell, xi, region, weight, owner) -> Samples:
+    """Padded samples."""
+    capacity = grown(len(cell))
+    return Samples(
+        padded(np.asarray(cell, np.int32), capacity, cell[0] if len(cell) else 0),
+        padded(np.asarray(xi, float), capacity, 0.5),
+        padded(np.asarray(region, np.int32), capacity, region[0] if len(cell) else -1),
+        padded(np.asarray(weight, float), capacity, 0.0),
+        padded(np.asarray(owner, np.int32), capacity, 0),
+    )
+
+
+def term_points(problem: Problem, edge: Edge, hosts, dirichlet: bool) -> TermPoints:
+    """The points of one boundary term."""
+    manifold = problem.manifold
+    cells, regions = manifold.element_cells(), manifold.element_regions()
+    pieces, pair = np.unique(edge.piece, return_inverse=True)
+    here = samples(
+        manifold.piece_cell[edge.piece], edge.xi, manifold.piece_region[edge.piece], edge.weight, edge.piece
+    )
+    there = samples(cells[edge.host], edge.host_xi, regions[edge.host], edge.weight, edge.host)
+    slot = np.searchsorted(hosts, edge.host) if dirichlet else np.zeros(len(edge.host), np.int64)
+    patches = manifold.element_patches()
+    both = np.concatenate([manifold.piece_patches[pieces], patches[manifold.host.piece_host[pieces]]], axis=1)
+    capacity = len(here.cell)
+    return TermPoints(
+        here,
+        there,
+        padded(edge.normal, capacity, 0.0),
+        padded(slot.astype(np.int32), capacity, 0),
+        padded(pair.astype(np.int32), capacity, 0),
+        padded(both.astype(np.int32), grown(len(both)), manifold.patches - 1),
+    )
+
+
+def host_points(problem: Problem, rule, hosts) -> Hosts:
+    """Quadrature and bounding boxes of the hosts."""
+    manifold = problem.manifold
+    element, xi, weight = host_rule(problem, rule, hosts)
+    cells, regions = manifold.element_cells(), manifold.element_regions()
+    low, high = bounding_boxes(manifold, hosts)
+    owner = np.searchsorted(hosts, element)
+    capacity = grown(len(hosts))
+    return Hosts(
+        samples(cells[element], xi, regions[element], weight, owner),
+        padded((low + high) / 2, capacity, 0.5),
+        padded(np.maximum((high - low) / 2, 1e-300), capacity, 0.5),
+    )
+
+
+def point_samples(problem: Problem):
+    """Place and patches of each point load, which `problem` has checked to lie inside."""
+    manifold = problem.manifold
+    for term in problem.point_loads:
+        element, xi = locate(manifold, np.array([term.at]))
+        cell, region = manifold.element_cells()[element], manifold.element_regions()[element]
+        here = Samples(cell.astype(np.int32), xi, region.astype(np.int32), np.ones(1), np.zeros(1, np.int32))
+        yield here, manifold.element_patches()[element].astype(np.int32)

@@ -90,7 +90,7 @@ def rank(model: Model, varying: frozenset[str]) -> tuple[tuple[int, ...], tuple[
         full = np.asarray(full).reshape(len(found), 2 * model.components, -1)
     table = full[:, *np.transpose(entries)]
     r = int(np.linalg.matrix_rank(table, tol=1e-10 * np.abs(table).max() * len(table)))
-    _, _, columns = qr(table, mode="economic", pivoting=True)
+    columns = qr(table, mode="r", pivoting=True)[-1]
     chosen = columns[:r]
-    _, _, rows = qr(table[:, chosen].T, mode="economic", pivoting=True)
+    rows = qr(table[:, chosen].T, mode="r", pivoting=True)[-1]
     return tuple(chosen.tolist()), tuple(rows[:r].tolist())

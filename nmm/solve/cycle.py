@@ -1,0 +1,274 @@
+"""Multigrid on physical covers, compiled: Galerkin coarse operators, Chebyshev smoother, V- and W-cycles.
+
+The smoother is a Chebyshev polynomial in B A, where B is the sum of the inverses of the blocks of all
+pieces (additive Schwarz) and of the diagonal for the unknowns in no piece. Unweighted blocks, all of them:
+that is what keeps the iteration count independent of the cuts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmm.cover.weights import hat_values
+from nmm.solve.levels import Level, Step
+from nmm.solve.multigrid import INTERVAL
+from nmm.solve.stencil import CORNERS, Cells, upper_index
+from nmm.solve.system import System, apply, diagonal, gathered, scattered
+
+LANCZOS = 10
+"""Steps in which the largest eigenvalue of the smoother is estimated."""
+
+
+@dataclass(frozen=True)
+class Smoother:
+    """Operator of a level, the inverses of its blocks (n, kc, kc), of its diagonal, and λ_max of B A."""
+
+    system: System
+    blocks: jax.Array
+    inverse: jax.Array
+    largest: jax.Array
+
+    def base(self, r: jax.Array) -> jax.Array:
+        """B r."""
+        product_ = jnp.einsum("nab,nb->na", self.blocks, gathered(r, self.system.patches))
+        return scattered(self.inverse * r, product_, self.system.patches)
+
+
+def child_table(shape: str):
+    """For each coarse type its four children: (type, dx, dy, two-scale relation (k, k))."""
+    table = []
+    for kind, corners in enumerate(CORNERS[shape]):
+        children = []
+        for dx, dy, fine in product((0, 1), (0, 1), range(len(CORNERS[shape]))):
+            if shape == "triangle" and int((dy > dx) or (dx == dy and fine == 1)) != kind:
+                continue
+            xi = (np.array([dx, dy]) + np.array(CORNERS[shape][fine])) / 2
+            upper = np.full(len(corners), kind == 1)
+            children.append((fine, dx, dy, hat_values(shape, xi, upper)))
+        table.append(children)
+    return table
+
+
+def cell_matrices(cells: Cells, index: jax.Array, size: int) -> jax.Array:
+    """Matrices (n, kc, kc) of whole cells given by index into the flattened lattice (types, ny, nx)."""
+    types, m = cells.theta.shape[:2]
+    inner = cells.theta[:, :, 1:-1, 1:-1]
+    per_type = inner.shape[2] * inner.shape[3]
+    kind, place = index // per_type, index % per_type
+    theta = inner.reshape(types, m, per_type)[kind, :, place]
+    if cells.matrices is None:
+        return theta[:, upper_index(size)]
+    return jnp.einsum("nm,nmab->nab", theta, cells.matrices[kind])
+
+
+def coarse_cells(cells: Cells, step: Step, components: int) -> Cells:
+    """Matrices of the whole coarse cells, Σ Pᵀ K P over their four children."""
+    shape = cells.shape
+    k = len(CORNERS[shape][0])
+    size = k * components
+    rows, columns = np.triu_indices(size)
+    ny, nx = step.whole.shape[1:]
+    inner = cells.theta[:, :, 1:-1, 1:-1]
+    inner = jnp.pad(inner, ((0, 0), (0, 0), (0, 2 * ny - inner.shape[2]), (0, 2 * nx - inner.shape[3])))
+    unit = np.zeros((len(rows), size, size))
+    unit[np.arange(len(rows)), rows, columns] = unit[np.arange(len(rows)), columns, rows] = 1.0
+    thetas = []
+    for kind, children in enumerate(child_table(shape)):
+        total = 0.0
+        for fine, dx, dy, relation in children:
+            wide = np.kron(relation, np.eye(components))
+            matrices = unit if cells.matrices is None else cells.matrices[fine]
+            coarse = jnp.einsum("ia,mij,jb->mab", wide, matrices, wide)[:, rows, columns]
+            total = total + jnp.einsum("me,myx->eyx", coarse, inner[fine, :, dy::2, dx::2])
+        thetas.append(jnp.where(jnp.asarray(step.whole[kind]), total, 0.0))
+    theta = jnp.pad(jnp.stack(thetas), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    return Cells(theta, None, shape)
+
+
+def sandwich(matrices: jax.Array, relation, owner, count: int, components: int) -> jax.Array:
+    """Sum of Pᵀ K P (count, kc, kc) over the children (n,) of each owner."""
+    k = relation.shape[1]
+    blocks = matrices.reshape(-1, k, components, k, components)
+    blocks = jnp.einsum("nia,nicjd,njb->nacbd", relation, blocks, relation)
+    return jax.ops.segment_sum(blocks.reshape(-1, k * components, k * components), owner, count)
+
+
+def coarse_system(system: System, step: Step, level: Level) -> System:
+    """The Galerkin operator on the next cover."""
+    c = system.load.shape[0]
+    count = len(level.patches)
+    k = level.patches.shape[1]
+    cells = coarse_cells(system.cells, step, c)
+    children = cell_matrices(system.cells, jnp.asarray(step.child), k * c)
+    pieces = sandwich(system.pieces, step.step, step.parent, count, c)
+    pieces = pieces + sandwich(children, step.child_step, step.child_parent, count, c)
+    pairs = tuple(
+        sandwich(pair[: len(owner)], relation, owner, len(patches), c)
+        for pair, relation, owner, patches in zip(
+            system.pairs, step.pair_step, step.pair_owner, step.pair_patches, strict=True
+        )
+    )
+    load = jnp.zeros((c, len(level.active)), system.load.dtype)
+    patches = tuple(jnp.asarray(p) for p in step.pair_patches)
+    return System(cells, pieces, jnp.asarray(level.patches), pairs, patches, load, system.beta)
+
+
+def smoother(system: System, level: Level) -> Smoother:
+    """Blocks, diagonal and largest eigenvalue of a level."""
+    c = system.load.shape[0]
+    k = level.patches.shape[1]
+    main = diagonal(system)
+    slots = len(level.counts)
+
+    def meeting(matrices, size):
+        return jnp.moveaxis(matrices.reshape(-1, size, c, size, c), 2, 3).reshape(-1, c, c)
+
+    ring = cell_matrices(system.cells, jnp.asarray(level.ring), k * c)
+    entries = [meeting(system.pieces, k), meeting(ring, k), *(meeting(p, 2 * k) for p in system.pairs)]
+    where = [level.slots, level.ring_slots, *level.pair_slots]
+    total = jnp.zeros((slots, c, c), main.dtype)
+    for values, index in zip(entries, where, strict=True):
+        total = total.at[jnp.asarray(index).reshape(-1)].add(values)
+    blocks = jnp.moveaxis(total[jnp.asarray(level.slots)], 3, 2).reshape(-1, k * c, k * c)
+    blocks = inverse_blocks(blocks)
+    real = jnp.asarray(level.slots)[:, 0, 0] < slots - 1
+    blocks = jnp.where(real[:, None, None], blocks, 0.0)
+    alone = jnp.ones(main.shape[1], bool).at[jnp.asarray(level.patches)].set(False)
+    good = (main > 0) & alone & jnp.asarray(level.active)
+    made = Smoother(system, blocks, jnp.where(good, 1 / jnp.where(good, main, 1.0), 0.0), jnp.ones(()))
+    largest = largest_eigenvalue(made, jnp.asarray(level.active), main)
+    return Smoother(system, blocks, made.inverse, largest)
+
+
+def inverse_blocks(blocks: jax.Array) -> jax.Array:
+    """Pseudo-inverses of symmetric blocks in the scale of their diagonals."""
+    main = jnp.einsum("nii->ni", blocks)
+    scale = jnp.where(main > 0, 1 / jnp.sqrt(jnp.where(main > 0, main, 1.0)), 0.0)
+    value, vector = jnp.linalg.eigh(blocks * scale[:, :, None] * scale[:, None, :])
+    good = value > 1e-13 * value[:, -1:]
+    inverse = jnp.where(good, 1 / jnp.where(good, value, 1.0), 0.0)
+    result = jnp.einsum("nai,ni,nbi->nab", vector, inverse, vector)
+    return result * scale[:, :, None] * scale[:, None, :]
+
+
+def largest_eigenvalue(made: Smoother, active, main) -> jax.Array:
+    """Largest eigenvalue of B A, × 1.05, by Lanczos: the coefficients of conjugate gradients."""
+    r = jax.random.normal(jax.random.key(0), main.shape, main.dtype) * jnp.sqrt(jnp.maximum(main, 0.0))
+    r = jnp.where(active, r, 0.0)
+    z = made.base(r)
+
+    def step(state, _):
+        r, z, p, rz, alpha, beta = state
+        q = apply(made.system, p)
+        new = rz / jnp.vdot(p, q)
+        main = 1 / new + beta / alpha
+        r = r - new * q
+        z = made.base(r)
+        after = jnp.vdot(r, z)
+        fresh = after / rz
+        off = jnp.sqrt(jnp.maximum(fresh, 0.0)) / new
+        return (r, z, z + fresh * p, after, new, fresh), (main, off)
+
+    start = (r, z, z, jnp.vdot(r, z), jnp.ones((), r.dtype), jnp.zeros((), r.dtype))
+    _, (main, off) = jax.lax.scan(step, start, None, LANCZOS)
+    matrix = jnp.diag(main) + jnp.diag(off[:-1], 1) + jnp.diag(off[:-1], -1)
+    return 1.05 * jnp.linalg.eigvalsh(jnp.nan_to_num(matrix))[-1]
+
+
+def chebyshev(level: Smoother, x, r, degree: int):
+    """`degree` steps of the Chebyshev iteration from x with residual r; returns x."""
+    high, low = 1.1 * level.largest, level.largest / INTERVAL[degree]
+    centre, half = (high + low) / 2, (high - low) / 2
+    sigma = centre / half
+    d = level.base(r) / centre
+
+    def step(_, state):
+        x, r, d, rho = state
+        r = r - apply(level.system, d)
+        fresh = 1 / (2 * sigma - rho)
+        d = fresh * rho * d + (2 * fresh / half) * level.base(r)
+        return x + d, r, d, fresh
+
+    return jax.lax.fori_loop(0, degree - 1, step, (x + d, r, d, 1 / sigma))[0]
+
+
+def prolong(step: Step, coarse: jax.Array, nodes: tuple[int, int], count: int, shape: str) -> jax.Array:
+    """Values (components, count) on the finer cover; `nodes` (rows, columns) of its lattice."""
+    c = coarse.shape[0]
+    ny, nx = step.whole.shape[1:]
+    grid = coarse[:, : (ny + 1) * (nx + 1)].reshape(c, ny + 1, nx + 1)
+    right, up = (grid[:, :, :-1] + grid[:, :, 1:]) / 2, (grid[:, :-1] + grid[:, 1:]) / 2
+    if shape == "quad":
+        middle = (up[:, :, :-1] + up[:, :, 1:]) / 2
+    else:
+        middle = (grid[:, :-1, :-1] + grid[:, 1:, 1:]) / 2
+    even = interleave(grid, right, 2)
+    odd = interleave(up, middle, 2)
+    full = interleave(even, odd, 1)[:, : nodes[0], : nodes[1]].reshape(c, -1)
+    full = jnp.where(jnp.asarray(step.standard), full, 0.0)
+    full = jnp.concatenate([full, jnp.zeros((c, count - full.shape[1]), full.dtype)], 1)
+    values = jnp.einsum("cnk,nk->cn", coarse[:, jnp.asarray(step.columns)], jnp.asarray(step.weights))
+    return full.at[:, jnp.asarray(step.special)].add(values)
+
+
+def interleave(a: jax.Array, b: jax.Array, axis: int) -> jax.Array:
+    """a[0], b[0], a[1], …, a[-1] along an axis; b is one shorter."""
+    pad = [(0, 0)] * a.ndim
+    pad[axis] = (0, 1)
+    both = jnp.stack([a, jnp.pad(b, pad)], axis + 1)
+    shape = list(a.shape)
+    shape[axis] *= 2
+    return jax.lax.slice_in_dim(both.reshape(shape), 0, shape[axis] - 1, axis=axis)
+
+
+def bottom_inverse(system: System, level: Level) -> jax.Array:
+    """Dense inverse of the coarsest operator, shifted a little where parts float."""
+    shape = system.load.shape
+    size = shape[0] * shape[1]
+    unit = jnp.eye(size, dtype=system.load.dtype).reshape(size, *shape)
+    dense = jax.vmap(partial(apply, system))(unit).reshape(size, size)
+    good = (jnp.diag(dense) > 0) & jnp.tile(jnp.asarray(level.active), shape[0])
+    scale = jnp.where(good, 1 / jnp.sqrt(jnp.where(good, jnp.diag(dense), 1.0)), 0.0)
+    scaled = dense * scale[:, None] * scale[None, :] + jnp.diag(jnp.where(good, 1e-10, 1.0))
+    return jnp.linalg.inv(scaled) * scale[:, None] * scale[None, :]
+
+
+def preconditioner(
+    system: System, levels: tuple[Level, ...], steps: tuple[Step, ...], degree: int, turns: int
+) -> Callable[[jax.Array], jax.Array]:
+    """One cycle of multigrid for A x = r; `turns` 1 is the V-cycle, 2 the W-cycle."""
+    smoothers = []
+    for i, level in enumerate(levels[:-1]):
+        smoothers.append(smoother(system, level))
+        system = coarse_system(system, steps[i], levels[i + 1])
+    shape = system.load.shape
+    inverse = bottom_inverse(system, levels[-1])
+
+    def cycle(r, depth: int):
+        if depth == len(steps):
+            return (inverse @ r.reshape(-1)).reshape(shape)
+        level, step = smoothers[depth], steps[depth]
+        theta = level.system.cells.theta
+        nodes = (theta.shape[2] - 1, theta.shape[3] - 1)
+        x = chebyshev(level, jnp.zeros_like(r), r, degree)
+        up = partial(prolong, step, nodes=nodes, count=r.shape[1], shape=level.system.cells.shape)
+        coarse = jnp.zeros((r.shape[0], len(levels[depth + 1].active)), r.dtype)
+        rest = jax.linear_transpose(up, coarse)(r - apply(level.system, x))[0]
+        if turns == 1 or depth + 1 == len(steps):
+            correction = cycle(rest, depth + 1)
+        else:
+            below = smoothers[depth + 1].system
+
+            def turn(_, y):
+                return y + cycle(rest - apply(below, y), depth + 1)
+
+            correction = jax.lax.fori_loop(0, turns, turn, coarse)
+        x = x + up(correction)
+        return chebyshev(level, x, r - apply(level.system, x), degree)
+
+    return lambda r: cycle(r, 0)

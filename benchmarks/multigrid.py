@@ -16,7 +16,8 @@ from benchmarks.record import record
 from benchmarks.registry import Report
 from nmm.solve.assemble import assemble
 from nmm.solve.linear import conjugate_gradients
-from nmm.solve.multigrid import Multigrid, build
+from nmm.solve.multigrid import Multigrid
+from nmm.solve.traced import arrays_of
 
 TOLERANCE = 1e-8
 SQUARE = nmm.rectangle(-1.003, -1.001, 1.002, 1.004)
@@ -120,10 +121,12 @@ def measure(family: Row, shape: str, cells: int, peer: bool) -> dict:
     free = np.flatnonzero(np.repeat(manifold.active, c))
     matrix, load = system.matrix[free][:, free], system.load[free]
     solver = replace(Multigrid(TOLERANCE), cycle="W" if family.cracked else "V")
+    forward = nmm.forward(problem, solver, throw=False)
+    answer = forward()
     begin = time.perf_counter()
-    answer = solver.solve_on(manifold, c, matrix, load)
+    answer = forward()
     seconds = time.perf_counter() - begin
-    levels = len(build(matrix, manifold, c, solver.degree, 1).levels)
+    levels = len(arrays_of(problem)[1])
     row = {
         "problem": family.name,
         "limit": family.limit,
@@ -132,7 +135,7 @@ def measure(family: Row, shape: str, cells: int, peer: bool) -> dict:
         "unknowns": len(free),
         "cycle": solver.cycle,
         "levels": levels,
-        "iterations": answer.iterations,
+        "iterations": answer.stats.iterations,
         "converged": answer.result.converged,
         "seconds": seconds,
         "peer_iterations": None,

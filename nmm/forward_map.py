@@ -9,19 +9,16 @@ import numpy as np
 from jax.core import Tracer
 
 from nmm.errors import NotConverged
-from nmm.physics.problem import Problem
+from nmm.physics.problem import Problem, check_values
 from nmm.physics.values import check_parameters
 from nmm.results.solution import Record, Solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.choice import Auto
 from nmm.solve.choice import solver as named_solver
-from nmm.solve.held import LoosePart, loose_parts, without_motion, without_resultant
+from nmm.solve.held import LoosePart, check_balance, free_parts, loose_parts, without_motion
 from nmm.solve.krylov import MESSAGES
 from nmm.solve.multigrid import Multigrid
-from nmm.solve.traced import solve_traced
-
-TRACED_LIMIT = 20_000
-"""Iterations allowed under tracing where the solver names no limit."""
+from nmm.solve.traced import arrays_of, solve_compiled
 
 
 def forward(
@@ -48,10 +45,9 @@ def forward(
     def solve(params: Mapping[str, Any] | None = None) -> Solution:
         given = dict(params or {})
         check_parameters(problem.parameters, given)
-        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
-            limit = getattr(solver, "max_iterations", None) or TRACED_LIMIT
-            u, (count, residual, code), _ = solve_traced(problem, given, solver.tolerance, limit)
-            return Solution(problem, given, u, count, residual, code)
+        traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given))
+        if traced or isinstance(chosen(problem, solver), Multigrid):
+            return by_multigrid(problem, given, as_multigrid(problem, solver), traced, throw)
         begin = time.perf_counter()
         if progress:
             progress("set up", 0.0)
@@ -72,28 +68,54 @@ def forward(
     return solve
 
 
+def chosen(problem: Problem, solver):
+    """The solver that "auto" stands for."""
+    unknowns = int(np.sum(problem.manifold.active)) * problem.model.components
+    return solver.choose(unknowns) if isinstance(solver, Auto) else solver
+
+
+def as_multigrid(problem: Problem, solver) -> Multigrid:
+    """The compiled solver that comes nearest to the one asked for."""
+    if isinstance(solver, Multigrid):
+        return solver
+    return Multigrid(solver.tolerance, getattr(solver, "max_iterations", None) or Multigrid.max_iterations)
+
+
+def by_multigrid(problem: Problem, given, solver: Multigrid, traced: bool, throw: bool) -> Solution:
+    """The compiled solve; outside of tracing with every check that the host can make."""
+    begin = time.perf_counter()
+    if not traced:
+        check_values(problem, given)
+    arrays_of(problem)
+    ready = time.perf_counter()
+    u, (count, residual, code), load = solve_compiled(problem, given, solver)
+    if traced:
+        return Solution(problem, given, u, count, residual, code)
+    loose = free_parts(problem)
+    if loose:
+        check_balance(problem, np.asarray(load), loose)
+    u, count, residual = np.asarray(u), int(count), float(residual)
+    seconds = {"setup": ready - begin, "solve": time.perf_counter() - ready}
+    record = Record(None, tuple(part.report for part in loose), seconds, (1.0, residual))
+    solution = Solution(problem, given, u, count, residual, int(code), record)
+    if throw and not solution.result.converged:
+        raise NotConverged(f"{solution.result.message} (relative residual {residual:.2e})")
+    return solution
+
+
 def solve_system(problem: Problem, system: System, loose: list[LoosePart], solver, progress):
     """Unknowns (patches, components) with loose parts at zero mean motion, and the solver's answer.
 
-    Multigrid works with the floating parts as they are; the other solvers get their motions pinned.
+    The motions of loose parts are pinned.
     """
     manifold, c = problem.manifold, problem.model.components
     free = np.repeat(manifold.active, c)
-    if isinstance(solver, Auto):
-        solver = solver.choose(int(free.sum()))
-    load = system.load
-    if isinstance(solver, Multigrid):
-        load = without_resultant(load, loose)
-    else:
-        for part in loose:
-            free[part.pins] = False
+    solver = chosen(problem, solver)
+    for part in loose:
+        free[part.pins] = False
     index = np.flatnonzero(free)
-    matrix = system.matrix[index][:, index]
     report = (lambda step, residual: progress("solve", residual)) if progress else None
-    if isinstance(solver, Multigrid):
-        answer = solver.solve_on(manifold, c, matrix, load[index], report)
-    else:
-        answer = solver.solve(matrix, load[index], report)
+    answer = solver.solve(system.matrix[index][:, index], system.load[index], report)
     u = np.zeros(len(free))
     u[index] = answer.value
     u = u.reshape(-1, c)

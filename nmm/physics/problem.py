@@ -14,7 +14,7 @@ from nmm.physics.boundary import SCALAR, PointLoad, Term
 from nmm.physics.models import Model
 from nmm.physics.select import Facets, Selection, conflicts, select
 from nmm.physics.straight import straight_of
-from nmm.physics.values import Places, evaluate, varies
+from nmm.physics.values import Places, by_cell, evaluate, varies
 
 
 @dataclass(frozen=True)
@@ -214,3 +214,35 @@ def coefficient_values(model: Model, at: Places, params: Mapping[str, Any]) -> d
             what = {k: np.asarray(v)[i].tolist() for k, v in values.items()}
             raise InputError(f"{sentence}; at ({x:.6g}, {y:.6g}): {what}", where="physics")
     return values
+
+
+def check_values(problem: Problem, params: Mapping[str, Any]):
+    """Look at the coefficients in every element, and at the values of every boundary term.
+
+    **Raises:** `InputError` naming the point where one makes no sense.
+    """
+    manifold = problem.manifold
+    cell, region = manifold.element_cells(), manifold.element_regions()
+    grid = manifold.grid
+    xi = np.broadcast_to(grid.centre(np.arange(1)) - grid.corner(np.arange(1)), (len(cell), 2))
+    chosen = np.arange(len(cell))
+    if not by_cell((tuple(problem.model.coefficients.values()), problem.model.source)):
+        chosen = np.unique(region, return_index=True)[1]
+    at = problem.places(cell[chosen], xi[chosen], region[chosen])
+    if not any(np.ndim(v) or callable(v) for v in params.values()):
+        coefficient_values(problem.model, at, params)
+    for term, edge in zip(problem.terms, problem.edges, strict=True):
+        there = problem.places(
+            manifold.piece_cell[edge.piece], edge.xi, manifold.piece_region[edge.piece], edge.normal
+        )
+        for number, value in enumerate(term.values):
+            found = 0.0 if value is None else np.asarray(evaluate(value, there, params, term.name))
+            if not np.isfinite(found).all():
+                i = int(np.flatnonzero(~np.isfinite(found))[0])
+                x, y = edge.points[i]
+                raise InputError(f"the value is not finite at ({x:.6g}, {y:.6g})", where=term.name)
+            if term.kind == "robin" and number == 0 and np.min(found) < 0:
+                raise InputError(
+                    f"the exchange coefficient h must not be negative, found {np.min(found):g}",
+                    where=term.name,
+                )

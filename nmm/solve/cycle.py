@@ -16,9 +16,11 @@ import numpy as np
 
 from nmm.cover.weights import hat_values
 from nmm.solve.levels import Level, Step
-from nmm.solve.multigrid import INTERVAL
 from nmm.solve.stencil import CORNERS, Cells, upper_index
 from nmm.solve.system import System, apply, diagonal, gathered, scattered
+
+INTERVAL = {1: 4.0, 2: 4.0, 3: 6.0, 4: 10.0}
+"""The smoother works on [λ_max / INTERVAL[degree], 1.1 λ_max]."""
 
 LANCZOS = 10
 """Steps in which the largest eigenvalue of the smoother is estimated."""

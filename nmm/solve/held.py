@@ -53,12 +53,11 @@ def loose_parts(problem: Problem, system: System, params) -> list[LoosePart]:
 
     **Raises:** `UnbalancedError` when the loads on such a part do not balance.
     """
-    manifold = problem.manifold
-    areas = np.bincount(manifold.element_parts(), manifold.element_areas(), manifold.stats["parts"])
+    loose = free_parts(problem)
+    check_balance(problem, system.load, loose)
     diagonal = None
     result = []
-    for free in free_parts(problem):
-        check_balance(problem, system, free.part, free.dofs, free.modes, free.centre, areas)
+    for free in loose:
         diagonal = system.matrix.diagonal() if diagonal is None else diagonal
         strong = diagonal[free.dofs] >= 0.1 * np.median(diagonal[free.dofs])
         pivots = qr(free.modes[strong].T, mode="r", pivoting=True)[-1][: free.modes.shape[1]]
@@ -130,36 +129,36 @@ def constraints(problem: Problem, parts: int, centres, sizes) -> np.ndarray:
     return gram
 
 
-def check_balance(problem: Problem, system: System, part: int, dofs, modes, centre, areas):
-    load = system.load[dofs]
+def check_balance(problem: Problem, load: np.ndarray, loose: list[LoosePart]):
+    """**Raises:** `UnbalancedError` when the loads on a loose part do not balance."""
+    load = load.reshape(-1)
+    most = np.abs(load).max(initial=0.0)
+    for part in loose:
+        check_part(problem, load[part.dofs], most, part)
+
+
+def check_part(problem: Problem, load: np.ndarray, most: float, loose: LoosePart):
+    modes, part = loose.modes, loose.part
     resultant = modes.T @ load
     total = np.abs(modes).T @ np.abs(load)
     bad = np.abs(resultant) > BALANCE * total.max(initial=0.0)
-    if not bad.any() or total.max() <= 1e-14 * np.abs(system.load).max():
+    if not bad.any() or total.max() <= 1e-14 * most:
         return
     c = problem.model.components
-    x, y = centre
+    x, y = loose.centre
+    area = loose.report["area"]
     force = load.reshape(-1, c).sum(0)
     what = "the sources" if c == 1 else "the loads"
     size = f"{force[0]:.6g}" if c == 1 else f"({force[0]:.6g}, {force[1]:.6g})"
     free = modes.shape[1]
-    loose = "nothing holds" if free == (1 if c == 1 else 3) else f"can still move in {free} of 3 ways"
+    state = "nothing holds" if free == (1 if c == 1 else 3) else f"can still move in {free} of 3 ways"
     held = "a value or a robin term" if c == 1 else "a fixed displacement"
     raise UnbalancedError(
-        f"{what} do not balance on part {part}, which {loose}: resultant {size} "
-        f"(area {areas[part]:.6g}, centred at ({x:.10g}, {y:.10g}))",
+        f"{what} do not balance on part {part}, which {state}: resultant {size} "
+        f"(area {area:.6g}, centred at ({x:.10g}, {y:.10g}))",
         where="boundary",
         hint=f"hold the part by {held}, or make its loads balance",
     )
-
-
-def without_resultant(load: np.ndarray, loose: list[LoosePart]) -> np.ndarray:
-    """`load` without what rounding leaves of the resultants on loose parts, so that a solution exists."""
-    load = load.copy()
-    for part in loose:
-        modes = part.modes
-        load[part.dofs] -= modes @ np.linalg.solve(modes.T @ modes, modes.T @ load[part.dofs])
-    return load
 
 
 def mean_motion(problem: Problem, loose: list[LoosePart]) -> tuple[np.ndarray, np.ndarray]:

@@ -53,7 +53,7 @@ def conjugate_gradients(matvec: Callable, precondition: Callable, b, tolerance: 
         return x, r, p, rz, count, restarts, code
 
     z = precondition(b)
-    code = jnp.where(target > 0, -1, 0)
+    code = jnp.where(target == 0, 0, -1)
     start = (jnp.zeros_like(b), b, z, jnp.vdot(b, z), 0, 0, code)
     x, _, _, _, count, _, code = jax.lax.while_loop(open_, step, start)
     norm = jnp.linalg.norm(b)

@@ -111,6 +111,7 @@ def solve_system(problem: Problem, system: System, loose: list[LoosePart], solve
     manifold, c = problem.manifold, problem.model.components
     free = np.repeat(manifold.active, c)
     solver = chosen(problem, solver)
+    assert not isinstance(solver, Multigrid)
     for part in loose:
         free[part.pins] = False
     index = np.flatnonzero(free)

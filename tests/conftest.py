@@ -1,5 +1,7 @@
 """Switches for every test: double precision, figures without a screen, repeatable random cases."""
 
+from pathlib import Path
+
 import jax
 import matplotlib
 import numpy as np
@@ -8,6 +10,8 @@ from hypothesis import settings
 from plate import LINE
 
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".pytest_cache" / "jax"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 matplotlib.use("Agg")
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=40)

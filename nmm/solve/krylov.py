@@ -32,32 +32,32 @@ def conjugate_gradients(matvec: Callable, precondition: Callable, b, tolerance: 
         return state[-1] < 0
 
     def step(state):
-        x, r, p, rz, count, restarts, _ = state
+        x, r, p, before, count, restarts, _ = state
+        z = precondition(r)
+        rz = jnp.vdot(r, z)
+        p = z + jnp.where(before > 0, rz / before, 0.0) * p
         q = matvec(p)
         curvature = jnp.vdot(p, q)
         alpha = rz / curvature
         x = x + alpha * p
         r = r - alpha * q
+        count = count + 1
         small = jnp.linalg.norm(r) <= target
-        r = jax.lax.cond(small, lambda: b - matvec(x), lambda: r)
+        r = jax.lax.cond(small | (count >= limit), lambda: b - matvec(x), lambda: r)
         done = small & (jnp.linalg.norm(r) <= target)
         restarts = restarts + small
-        count = count + 1
         code = jnp.where(count >= limit, 1, -1)
         code = jnp.where(restarts > RESTARTS, 2, code)
         code = jnp.where(done, 0, code)
         code = jnp.where(curvature > 0, code, 3)
-        z = precondition(r)
-        before, rz = rz, jnp.vdot(r, z)
-        p = z + jnp.where(small, 0.0, rz / before) * p
-        return x, r, p, rz, count, restarts, code
+        return x, r, p, jnp.where(small, 0.0, rz), count, restarts, code
 
-    z = precondition(b)
+    zero = jnp.zeros_like(b)
     code = jnp.where(target == 0, 0, -1)
-    start = (jnp.zeros_like(b), b, z, jnp.vdot(b, z), 0, 0, code)
-    x, _, _, _, count, _, code = jax.lax.while_loop(open_, step, start)
+    start = (zero, b, zero, jnp.zeros((), b.dtype), 0, 0, code)
+    x, r, _, _, count, _, code = jax.lax.while_loop(open_, step, start)
     norm = jnp.linalg.norm(b)
-    residual = jnp.linalg.norm(b - matvec(x)) / jnp.where(norm > 0, norm, 1.0)
+    residual = jnp.linalg.norm(r) / jnp.where(norm > 0, norm, 1.0)
     return x, (count, residual, code)
 
 

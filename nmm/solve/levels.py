@@ -244,7 +244,7 @@ def whole_children(fine: Cover, nx: int, ny: int) -> np.ndarray:
     grid[: fine.ny, : fine.nx] = fine.whole.reshape(fine.ny, fine.nx, fine.types)
     four = {(dx, dy): grid[dy::2, dx::2] for dx in (0, 1) for dy in (0, 1)}
     if fine.shape == "quad":
-        return sum(four.values()).reshape(-1)
+        return np.sum([*four.values()], axis=0).reshape(-1)
     lower = four[0, 0][..., 0] + four[1, 1][..., 0] + four[1, 0].sum(-1)
     upper = four[0, 0][..., 1] + four[1, 1][..., 1] + four[0, 1].sum(-1)
     return np.stack([lower, upper], -1).reshape(-1)

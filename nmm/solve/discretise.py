@@ -4,27 +4,19 @@ Two problems of the same form on the same lattice differ in nothing but these ar
 compiled for one serves the other.
 """
 
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 
 from nmm.manifold.cut import grown, padded
 from nmm.manifold.locate import locate
 from nmm.manifold.rules import piece_rule
 from nmm.physics.problem import Edge, Problem
+from nmm.pytrees import tree
 from nmm.solve.boundary import bounding_boxes, host_rule
 
 
-def tree(*fields: str):
-    """Register a frozen dataclass whose fields are all arrays."""
-    return partial(jax.tree_util.register_dataclass, data_fields=list(fields), meta_fields=[])
-
-
-@tree("cell", "xi", "region", "weight", "owner")
-@dataclass(frozen=True)
+@tree()
 class Samples:
     """Quadrature points (n,): cell, position (n, 2) in its square, region, weight, and the row they add to.
 
@@ -38,8 +30,7 @@ class Samples:
     owner: Any
 
 
-@tree("here", "there", "normal", "host", "pair", "patches")
-@dataclass(frozen=True)
+@tree()
 class TermPoints:
     """Points of a boundary term in their pieces (`here`) and in the hosts of these (`there`).
 
@@ -55,8 +46,7 @@ class TermPoints:
     patches: Any
 
 
-@tree("rule", "centre", "size")
-@dataclass(frozen=True)
+@tree()
 class Hosts:
     """Quadrature of the elements that give the flux, and their bounding boxes (n, 2)."""
 
@@ -65,8 +55,7 @@ class Hosts:
     size: Any
 
 
-@tree("whole", "region", "pieces", "patches", "terms", "hosts", "loads", "active", "frame", "origin", "box")
-@dataclass(frozen=True)
+@tree()
 class Discretisation:
     """The arrays of a problem: lattice (types, ny, nx), pieces, boundary terms, hosts and point loads."""
 

@@ -1,7 +1,6 @@
 """Parts of the domain that nothing holds: their rigid motions are found, checked and pinned."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ from nmm.errors import UnbalancedError
 from nmm.manifold.cut import grown, padded
 from nmm.manifold.rules import element_points
 from nmm.physics.problem import Problem, basis
+from nmm.pytrees import tree
 from nmm.solve.assemble import System
 from nmm.solve.boundary import projector
 
@@ -194,12 +194,7 @@ def without_motion(problem: Problem, u: np.ndarray, loose: list[LoosePart]) -> n
     return flat.reshape(u.shape)
 
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["dofs", "owner", "modes", "rows", "load_inverse", "mean_inverse"],
-    meta_fields=[],
-)
-@dataclass(frozen=True)
+@tree()
 class FreeMotions:
     """The free motions of all loose parts as arrays: dofs (n,), their part, and modes (n, 3) there.
 

@@ -6,10 +6,8 @@ in the finer one, whatever the tolerances of the cut. The work is proportional t
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -17,19 +15,14 @@ from scipy.sparse.csgraph import connected_components
 from nmm.cover.weights import hat_values
 from nmm.manifold.cut import grown, padded
 from nmm.manifold.manifold import Manifold
+from nmm.pytrees import tree
 from nmm.solve.stencil import CORNERS
 
 SMALLEST = 300
 """Lattice nodes at which coarsening stops."""
 
 
-def tree(*fields: str):
-    """Register a frozen dataclass whose fields are all arrays."""
-    return partial(jax.tree_util.register_dataclass, data_fields=list(fields), meta_fields=[])
-
-
-@tree("patches", "slots", "ring", "ring_slots", "pair_slots", "counts", "active")
-@dataclass(frozen=True)
+@tree()
 class Level:
     """Pieces of one cover and where their entries meet.
 
@@ -48,11 +41,7 @@ class Level:
     active: Any
 
 
-@tree(
-    "whole", "parent", "step", "child", "child_parent", "child_step", "pair_owner", "pair_step",
-    "pair_patches", "standard", "special", "columns", "weights",
-)  # fmt: skip
-@dataclass(frozen=True)
+@tree()
 class Step:
     """How a cover arises from the next finer one.
 

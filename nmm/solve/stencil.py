@@ -5,12 +5,11 @@ its matrix act on the lattice array moved by corner differences. With a matrix Î
 coefficients Î¸ are read; with a matrix of its own per cell, its upper triangle.
 """
 
-from dataclasses import dataclass
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from nmm.pytrees import tree
 
 CORNERS = {
     "quad": (((0, 0), (1, 0), (0, 1), (1, 1)),),
@@ -19,8 +18,7 @@ CORNERS = {
 """Corners (x, y) of each type of cell in its square, in the order of the weight functions."""
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["theta", "matrices"], meta_fields=["shape"])
-@dataclass(frozen=True)
+@tree("shape")
 class Cells:
     """Matrices of the whole cells of a lattice; zero where a cell is not whole.
 

@@ -21,6 +21,7 @@ from nmm.physics.problem import Problem
 from nmm.physics.tangent import pairs, rank, second, tangent, uniform
 from nmm.physics.tangent import samples as coefficient_samples
 from nmm.physics.values import Places, evaluate
+from nmm.pytrees import tree
 from nmm.solve.boundary import PENALTY
 from nmm.solve.discretise import Discretisation, Samples, TermPoints
 from nmm.solve.stencil import CORNERS, Cells, apply_cells, diagonal_cells, gather_loads, upper_index
@@ -124,12 +125,7 @@ def _hashable(value):
     return tuple(_hashable(v) for v in value) if isinstance(value, list | tuple) else value
 
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["cells", "pieces", "patches", "pairs", "pair_patches", "load", "beta"],
-    meta_fields=[],
-)
-@dataclass(frozen=True)
+@tree()
 class System:
     """K u = load over all patches: whole cells, pieces (n, kc, kc), pairs of pieces and hosts (n, 2kc, 2kc).
 

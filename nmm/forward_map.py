@@ -35,7 +35,7 @@ def forward(
 
     **Arguments:** `solver`, or its name in case files: by default direct up to 400,000 unknowns and
     conjugate gradients with multigrid beyond; `throw`, whether a solve that does not converge raises;
-    `progress(stage, residual)`, called now and then on long solves.
+    `progress(stage, residual)`, called at each stage, and now and then on long solves on the host.
 
     **Raises:** (when called) `ParameterError` for missing or surplus parameters, `UnbalancedError` when the
     loads on a part that nothing holds do not balance, `NotConverged`.
@@ -45,25 +45,14 @@ def forward(
     def solve(params: Mapping[str, Any] | None = None) -> Solution:
         given = dict(params or {})
         check_parameters(problem.parameters, given)
-        traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given))
-        fields = any(callable(v) or np.ndim(v) > 0 for v in given.values())
-        if traced or fields or isinstance(chosen(problem, solver), Multigrid):
-            return by_multigrid(problem, given, as_multigrid(problem, solver), traced, throw)
-        begin = time.perf_counter()
-        if progress:
-            progress("set up", 0.0)
-        system = assemble(problem, given)
-        loose = loose_parts(problem, system, given)
-        ready = time.perf_counter()
-        if progress:
-            progress("solve", 1.0)
-        u, answer = solve_system(problem, system, loose, solver, progress)
-        seconds = {"setup": ready - begin, "solve": time.perf_counter() - ready}
-        record = Record(system, tuple(part.report for part in loose), seconds, tuple(answer.history))
-        code = MESSAGES.index(answer.result.message)
-        solution = Solution(problem, given, u, answer.iterations, answer.residual, code, record)
-        if throw and not answer.result.converged:
-            raise NotConverged(f"{answer.result.message} (relative residual {answer.residual:.2e})")
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
+            return compiled(problem, given, as_multigrid(solver))[0]
+        if needs_multigrid(problem, given, solver):
+            solution = by_multigrid(problem, given, as_multigrid(solver), progress)
+        else:
+            solution = on_host(problem, given, solver, progress)
+        if throw and not solution.result.converged:
+            raise NotConverged(f"{solution.result.message} (relative residual {solution.residual:.2e})")
         return solution
 
     return solve
@@ -75,33 +64,60 @@ def chosen(problem: Problem, solver):
     return solver.choose(unknowns) if isinstance(solver, Auto) else solver
 
 
-def as_multigrid(problem: Problem, solver) -> Multigrid:
+def needs_multigrid(problem: Problem, given, solver) -> bool:
+    """Whether the compiled solve is due: by choice, or because parameters are fields."""
+    fields = any(callable(v) or np.ndim(v) > 0 for v in given.values())
+    return fields or isinstance(chosen(problem, solver), Multigrid)
+
+
+def as_multigrid(solver) -> Multigrid:
     """The compiled solver that comes nearest to the one asked for."""
     if isinstance(solver, Multigrid):
         return solver
     return Multigrid(solver.tolerance, getattr(solver, "max_iterations", None) or Multigrid.max_iterations)
 
 
-def by_multigrid(problem: Problem, given, solver: Multigrid, traced: bool, throw: bool) -> Solution:
-    """The compiled solve; outside of tracing with every check that the host can make."""
+def compiled(problem: Problem, given, solver: Multigrid) -> tuple[Solution, Any, Any]:
+    """The compiled solve, its residuals and its load, all of them arrays that may be traced."""
+    u, (count, history, code), load = solve_compiled(problem, given, solver)
+    return Solution(problem, given, u, count, history[count], code), history, load
+
+
+def by_multigrid(problem: Problem, given, solver: Multigrid, progress) -> Solution:
+    """The compiled solve with every check that the host can make."""
     begin = time.perf_counter()
-    if not traced:
-        check_values(problem, given)
+    if progress:
+        progress("set up", 0.0)
+    check_values(problem, given)
     arrays_of(problem)
     ready = time.perf_counter()
-    u, (count, residual, code), load = solve_compiled(problem, given, solver)
-    if traced:
-        return Solution(problem, given, u, count, residual, code)
+    if progress:
+        progress("solve", 1.0)
+    solution, history, load = compiled(problem, given, solver)
     loose = free_parts(problem)
-    if loose:
-        check_balance(problem, np.asarray(load), loose)
-    u, count, residual = np.asarray(u), int(count), float(residual)
+    check_balance(problem, np.asarray(load), loose)
+    count = int(solution.iterations)
     seconds = {"setup": ready - begin, "solve": time.perf_counter() - ready}
-    record = Record(None, tuple(part.report for part in loose), seconds, (1.0, residual))
-    solution = Solution(problem, given, u, count, residual, int(code), record)
-    if throw and not solution.result.converged:
-        raise NotConverged(f"{solution.result.message} (relative residual {residual:.2e})")
-    return solution
+    past = tuple(np.asarray(history)[: count + 1].tolist())
+    record = Record(None, tuple(part.report for part in loose), seconds, past)
+    return Solution(problem, given, np.asarray(solution.dofs), count, past[-1], int(solution.code), record)
+
+
+def on_host(problem: Problem, given, solver, progress) -> Solution:
+    """Assembly and solve with SciPy: nothing is compiled for the solve."""
+    begin = time.perf_counter()
+    if progress:
+        progress("set up", 0.0)
+    system = assemble(problem, given)
+    loose = loose_parts(problem, system, given)
+    ready = time.perf_counter()
+    if progress:
+        progress("solve", 1.0)
+    u, answer = solve_system(problem, system, loose, chosen(problem, solver), progress)
+    seconds = {"setup": ready - begin, "solve": time.perf_counter() - ready}
+    record = Record(system, tuple(part.report for part in loose), seconds, tuple(answer.history))
+    code = MESSAGES.index(answer.result.message)
+    return Solution(problem, given, u, answer.iterations, answer.residual, code, record)
 
 
 def solve_system(problem: Problem, system: System, loose: list[LoosePart], solver, progress):
@@ -111,8 +127,6 @@ def solve_system(problem: Problem, system: System, loose: list[LoosePart], solve
     """
     manifold, c = problem.manifold, problem.model.components
     free = np.repeat(manifold.active, c)
-    solver = chosen(problem, solver)
-    assert not isinstance(solver, Multigrid)
     for part in loose:
         free[part.pins] = False
     index = np.flatnonzero(free)

@@ -226,11 +226,11 @@ def check_values(problem: Problem, params: Mapping[str, Any]):
     grid = manifold.grid
     xi = np.broadcast_to(grid.centre(np.arange(1)) - grid.corner(np.arange(1)), (len(cell), 2))
     chosen = np.arange(len(cell))
-    if not by_cell((tuple(problem.model.coefficients.values()), problem.model.source)):
+    fields = any(np.ndim(v) > 0 or callable(v) for v in params.values())
+    if not fields and not by_cell((tuple(problem.model.coefficients.values()), problem.model.source)):
         chosen = np.unique(region, return_index=True)[1]
     at = problem.places(cell[chosen], xi[chosen], region[chosen])
-    if not any(np.ndim(v) or callable(v) for v in params.values()):
-        coefficient_values(problem.model, at, params)
+    coefficient_values(problem.model, at, params)
     for term, edge in zip(problem.terms, problem.edges, strict=True):
         there = problem.places(
             manifold.piece_cell[edge.piece], edge.xi, manifold.piece_region[edge.piece], edge.normal

@@ -25,14 +25,15 @@ def outcome(code) -> Result:
 
 
 def conjugate_gradients(matvec: Callable, precondition: Callable, b, tolerance: float, limit: int):
-    """x with ‖b − A x‖₂ ≤ tolerance ‖b‖₂, and (iterations, relative residual, code into `MESSAGES`)."""
-    target = tolerance * jnp.linalg.norm(b)
+    """x with ‖b − A x‖₂ ≤ tolerance ‖b‖₂, and (iterations, history of residuals, code into `MESSAGES`)."""
+    norm = jnp.linalg.norm(b)
+    target = tolerance * norm
 
     def open_(state):
         return state[-1] < 0
 
     def step(state):
-        x, r, p, before, count, restarts, _ = state
+        x, r, p, before, count, restarts, history, _ = state
         z = precondition(r)
         rz = jnp.vdot(r, z)
         p = z + jnp.where(before > 0, rz / before, 0.0) * p
@@ -46,19 +47,19 @@ def conjugate_gradients(matvec: Callable, precondition: Callable, b, tolerance: 
         r = jax.lax.cond(small | (count >= limit), lambda: b - matvec(x), lambda: r)
         done = small & (jnp.linalg.norm(r) <= target)
         restarts = restarts + small
+        history = history.at[count].set(jnp.linalg.norm(r) / norm)
         code = jnp.where(count >= limit, 1, -1)
         code = jnp.where(restarts > RESTARTS, 2, code)
         code = jnp.where(done, 0, code)
         code = jnp.where(curvature > 0, code, 3)
-        return x, r, p, jnp.where(small, 0.0, rz), count, restarts, code
+        return x, r, p, jnp.where(small, 0.0, rz), count, restarts, history, code
 
     zero = jnp.zeros_like(b)
     code = jnp.where(target == 0, 0, -1)
-    start = (zero, b, zero, jnp.zeros((), b.dtype), 0, 0, code)
-    x, r, _, _, count, _, code = jax.lax.while_loop(open_, step, start)
-    norm = jnp.linalg.norm(b)
-    residual = jnp.linalg.norm(r) / jnp.where(norm > 0, norm, 1.0)
-    return x, (count, residual, code)
+    history = jnp.where(target == 0, 0.0, jnp.ones(limit + 1, b.dtype))
+    start = (zero, b, zero, jnp.zeros((), b.dtype), 0, 0, history, code)
+    x, _, _, _, count, _, history, code = jax.lax.while_loop(open_, step, start)
+    return x, (count, history, code)
 
 
 def solve(matvec: Callable, precondition: Callable, b, tolerance: float, limit: int):

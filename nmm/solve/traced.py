@@ -10,11 +10,12 @@ import numpy as np
 from nmm.physics.problem import Problem
 from nmm.solve.cycle import preconditioner
 from nmm.solve.discretise import discretise
+from nmm.solve.form import Form, form_of
 from nmm.solve.held import free_motions
 from nmm.solve.krylov import solve
 from nmm.solve.levels import levels_of
 from nmm.solve.multigrid import Multigrid
-from nmm.solve.system import Form, apply, form_of, system_of
+from nmm.solve.system import apply, system_of
 
 
 def arrays_of(problem: Problem):
@@ -41,7 +42,7 @@ def flux_pairs(problem: Problem) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def solve_compiled(problem: Problem, params: Mapping[str, Any], solver: Multigrid):
-    """Unknowns (patches, components), (iterations, residual, code) and load, traceable in the parameters."""
+    """Unknowns and load (patches, components), and (iterations, residuals, code); traceable in `params`."""
     form, data = form_of(problem, params)
     turns = solver.turns(len(problem.manifold.geometry.cracks) > 0)
     options = (solver.tolerance, solver.max_iterations, solver.degree, turns)

@@ -11,7 +11,8 @@ import pytest
 import nmm
 from nmm.solve.assemble import assemble
 from nmm.solve.discretise import discretise
-from nmm.solve.system import apply, diagonal, form_of, system_of
+from nmm.solve.form import form_of
+from nmm.solve.system import apply, diagonal, system_of
 from nmm.solve.traced import _solve
 
 DOMAIN = (
@@ -206,3 +207,17 @@ def test_a_parameter_may_be_an_array_with_a_value_per_square():
     rest = {k: v for k, v in NUMBERS.items() if k != "E"}
     given = nmm.forward(elastic(young=modulus), EXACT)(rest)
     assert named.at(POINTS) == pytest.approx(given.at(POINTS), rel=1e-9)
+
+
+def test_fields_are_checked_like_numbers():
+    modulus = np.ones((8, 16))
+    modulus[3, 5] = -1.0
+    with pytest.raises(nmm.InputError, match="young must be positive; at"):
+        nmm.forward(elastic())(NUMBERS | {"E": modulus})
+
+
+def test_the_residuals_on_the_way_are_kept():
+    solution = nmm.forward(elastic(cells=40), nmm.Multigrid())(NUMBERS)
+    history = solution.stats.history
+    assert len(history) == solution.stats.iterations + 1
+    assert history[0] == 1.0 and history[-1] == solution.stats.residual <= 1e-8

@@ -1,0 +1,140 @@
+"""What a problem compiles to apart from its numbers, and where its values are evaluated."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmm.cover.weights import hat_gradients, hat_values
+from nmm.manifold.rules import reference_rule
+from nmm.physics.problem import Problem
+from nmm.physics.tangent import rank, uniform
+from nmm.physics.tangent import samples as coefficient_samples
+from nmm.physics.values import Places, evaluate
+from nmm.solve.discretise import Discretisation, Samples
+from nmm.solve.stencil import CORNERS
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a problem compiles to, apart from numbers: equal forms share compiled code.
+
+    `kinds` are the kinds of the boundary terms, `free` their free components; `entries` and `spanning` say
+    which entries of the tangent vary (see `tangent.rank`); None where coefficients vary inside a cell.
+    `rules` are points and weights of the whole cells by type.
+    """
+
+    density: Callable
+    components: int
+    shape: str
+    lattice: tuple[int, int]
+    regions: tuple[str, ...]
+    kinds: tuple[str, ...]
+    nitsche: bool
+    fine: bool
+    uniform: frozenset[str]
+    entries: tuple[int, ...]
+    spanning: tuple[Any, ...]
+    rules: tuple[Any, ...]
+    structure: Any
+    static: tuple[Any, ...]
+
+
+def split_values(problem: Problem) -> tuple[list[Any], Any, tuple[Any, ...]]:
+    """Numbers and arrays in the values of a problem, their structure, and everything else in them."""
+    model = problem.model
+    values = (
+        dict(model.coefficients),
+        model.source,
+        tuple(t.values for t in problem.terms),
+        tuple(p.values for p in problem.point_loads),
+    )
+    leaves, structure = jax.tree.flatten(values)
+    numeric = [(np.ndim(v) == 0 and isinstance(v, float | int)) or hasattr(v, "dtype") for v in leaves]
+    data = [v for v, is_data in zip(leaves, numeric, strict=True) if is_data]
+    static = tuple(None if is_data else v for v, is_data in zip(leaves, numeric, strict=True))
+    return data, structure, static
+
+
+def join_values(data, structure, static):
+    """The values of a problem; the inverse of `split_values`."""
+    numbers = iter(data)
+    return jax.tree.unflatten(structure, [next(numbers) if v is None else v for v in static])
+
+
+def form_of(problem: Problem, params: Mapping[str, Any]) -> tuple[Form, list[Any]]:
+    """The form of a problem for parameters of given shapes, and its numbers."""
+    manifold, model = problem.manifold, problem.model
+    data, structure, static = split_values(problem)
+    fixed = frozenset(k for k, v in model.coefficients.items() if uniform(v, params))
+    fine = problem.fine or any(callable(v) for v in params.values())
+    entries, spanning = ((), ()) if fine else tangent_span(model, fixed)
+    rules = []
+    for kind in range(manifold.grid.families - 1):
+        points, weights = reference_rule(manifold, bool(kind), fine)
+        rules.append((tuple(map(tuple, points.tolist())), tuple(weights.tolist())))
+    form = Form(
+        model.density,
+        model.components,
+        manifold.shape,
+        (manifold.ny, manifold.nx),
+        tuple(name for name, _ in manifold.geometry.regions),
+        tuple(t.kind for t in problem.terms),
+        problem.dirichlet == "nitsche",
+        fine,
+        fixed,
+        entries,
+        spanning,
+        tuple(rules),
+        structure,
+        static,
+    )
+    return form, data
+
+
+def tangent_span(model, fixed):
+    """Entries that determine the tangent, and the coefficients that span it as hashable rows."""
+    varying = frozenset(model.coefficients) - fixed
+    if not varying:
+        return (0,), ()
+    entries, chosen = rank(model, varying)
+    found = coefficient_samples(model, varying) if chosen else []
+    rows = []
+    for i in chosen:
+        items = [(k, v) for k, v in sorted(found[i].items()) if k in varying]
+        rows.append(tuple((k, np.asarray(v).tolist()) for k, v in items))
+    return entries, jax.tree.map(lambda v: v, _hashable(rows))
+
+
+def _hashable(value):
+    return tuple(_hashable(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def places(form: Form, arrays: Discretisation, at: Samples, normal=None) -> Places:
+    """Where values are evaluated."""
+    types = len(CORNERS[form.shape])
+    square = at.cell // types
+    corner = jnp.stack([square % form.lattice[1], square // form.lattice[1]], -1)
+    points = jnp.asarray(arrays.origin) + (corner + at.xi) @ jnp.asarray(arrays.frame).T
+    return Places(points, at.region, square, form.regions, arrays.box, form.lattice, normal)
+
+
+def shape_functions(form: Form, arrays: Discretisation, at: Samples) -> tuple[jax.Array, jax.Array]:
+    """Weights (n, k) and their gradients (n, k, 2) in the user's coordinates."""
+    upper = at.cell % 2 == 1
+    values = hat_values(form.shape, at.xi, upper, jnp)
+    gradients = hat_gradients(form.shape, at.xi, upper, jnp)
+    return values, gradients @ jnp.linalg.inv(jnp.asarray(arrays.frame))
+
+
+def coefficients(form: Form, values, at: Places, params) -> dict[str, Any]:
+    """Coefficients of the model at places."""
+    return {k: evaluate(v, at, params, f"physics.{k}", jnp) for k, v in values.items()}
+
+
+def cell_size(arrays: Discretisation):
+    """Side of a square."""
+    return jnp.sqrt(jnp.abs(jnp.linalg.det(jnp.asarray(arrays.frame))))

@@ -1,0 +1,145 @@
+"""Boundary terms as matrices and loads; `boundary` has the method and its sources."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from nmm.physics.tangent import tangent
+from nmm.physics.values import evaluate
+from nmm.solve.discretise import Discretisation, TermPoints
+from nmm.solve.form import Form, coefficients, places, shape_functions
+
+
+@dataclass(frozen=True)
+class Held:
+    """A Dirichlet term at its points; see `boundary.Held`."""
+
+    tangent: jax.Array
+    traction: jax.Array
+    initial: jax.Array
+    values: jax.Array
+    projector: jax.Array
+    prescribed: jax.Array
+    stiffness: jax.Array
+
+
+def spread(values: jax.Array, components: int) -> jax.Array:
+    """Weights (n, k) as operators (n, c, kc) from the dofs of an element to the solution."""
+    n, k = values.shape
+    return jnp.einsum("na,cd->ncad", values, jnp.eye(components)).reshape(n, components, k * components)
+
+
+def held_at(form: Form, values, kind: str, given, params, arrays: Discretisation, term: TermPoints) -> Held:
+    """Operators of a Dirichlet term."""
+    c = form.components
+    normal = jnp.asarray(term.normal)
+    at = places(form, arrays, term.here, normal)
+    shapes, _ = shape_functions(form, arrays, term.here)
+    _, gradients = shape_functions(form, arrays, term.there)
+    there = places(form, arrays, term.there)
+    stiffness, stress = tangent(form.density, c, coefficients(form, values, there, params))
+    n = len(normal)
+    traction = jnp.einsum("ncidj,ni,nbj->ncbd", stiffness, normal, gradients).reshape(n, c, -1)
+    initial = jnp.einsum("nci,ni->nc", stress, normal)
+    if kind == "normal":
+        projector = normal[:, :, None] * normal[:, None, :]
+        prescribed = evaluate(given[0], at, params, "boundary", jnp)[:, None] * normal
+    else:
+        projector = jnp.broadcast_to(jnp.diag(jnp.array([v is not None for v in given], float)), (n, c, c))
+        prescribed = jnp.stack(
+            [evaluate(0.0 if v is None else v, at, params, "boundary", jnp) for v in given], -1
+        )
+    size = jnp.einsum("ncici->n", stiffness) / (2 * c)
+    return Held(stiffness, traction, initial, spread(shapes, c), projector, prescribed, size)
+
+
+def nitsche_parameter(form: Form, values, params, arrays: Discretisation, held) -> jax.Array:
+    """β (hosts,) = 2 trace(K⁺T) of each element that gives the flux; see `boundary.nitsche_parameter`."""
+    hosts, c = arrays.hosts, form.components
+    count = len(hosts.centre)
+    if not form.nitsche or all(h is None for h in held):
+        return jnp.zeros(count)
+    centre, size = jnp.asarray(hosts.centre), jnp.asarray(hosts.size)
+    inverse = jnp.linalg.inv(jnp.asarray(arrays.frame))
+
+    def gradients(xi, which):
+        local = (xi - centre[which]) / size[which]
+        one, zero = jnp.ones(len(xi)), jnp.zeros(len(xi))
+        rows = [jnp.stack([one, zero], -1), jnp.stack([zero, one], -1)]
+        if form.shape == "quad":
+            rows.append(local[:, ::-1])
+        return (jnp.stack(rows, 1) / size[which][:, None, :]) @ inverse
+
+    rule = hosts.rule
+    at = places(form, arrays, rule)
+    stiffness, _ = tangent(form.density, c, coefficients(form, values, at, params))
+    b = gradients(jnp.asarray(rule.xi), rule.owner)
+    m = b.shape[1] * c
+    energy = jnp.einsum("n,nai,ncidj,nbj->nacbd", jnp.asarray(rule.weight), b, stiffness, b)
+    K = jax.ops.segment_sum(energy.reshape(-1, m, m), rule.owner, count)
+    T = jnp.zeros_like(K)
+    for term, hold in zip(arrays.terms, held, strict=True):
+        if hold is None:
+            continue
+        g = gradients(jnp.asarray(term.there.xi), term.host)
+        t = jnp.einsum("ncidj,ni,nbj->ncbd", hold.tangent, jnp.asarray(term.normal), g)
+        t = jnp.einsum("nce,nem->ncm", hold.projector, t.reshape(len(g), c, m))
+        w = jnp.asarray(term.here.weight)
+        T = T + jax.ops.segment_sum(jnp.einsum("n,nca,ncb->nab", w, t, t), term.host, count)
+    root = 1 / jnp.sqrt(jnp.maximum(jnp.einsum("nii->ni", K), 1e-300))
+    root = jnp.where(jnp.einsum("nii->ni", K) > 0, root, 1.0)
+    K = K * root[:, :, None] * root[:, None, :]
+    T = T * root[:, :, None] * root[:, None, :]
+    if c == 2:
+        turn = jnp.array([[0.0, -1.0], [1.0, 0.0]])
+        spin = jnp.zeros((count, m // 2, 2))
+        spin = spin.at[:, :2, :].set(size[:, :, None] * (turn @ jnp.asarray(arrays.frame)).T)
+        spin = spin.reshape(count, m) / root
+        spin = spin / jnp.linalg.norm(spin, axis=1, keepdims=True)
+        K = K + spin[:, :, None] * spin[:, None, :]
+    K = K + 1e-14 * jnp.eye(m)
+    return 2 * jnp.einsum("nii->n", jnp.linalg.solve(K, T))
+
+
+def held_blocks(form: Form, term: TermPoints, hold: Held, factor):
+    """Matrices (pairs, 2kc, 2kc) and loads of the pieces of a Dirichlet term and their hosts."""
+    w = jnp.asarray(term.here.weight)
+    pn = jnp.einsum("nce,nem->ncm", hold.projector, hold.values)
+    pg = jnp.einsum("nce,ne->nc", hold.projector, hold.prescribed)
+    count = len(term.patches)
+
+    def total(values):
+        return jax.ops.segment_sum(values, term.pair, count)
+
+    own = total(jnp.einsum("n,nca,ncb->nab", w * factor, pn, pn))
+    load = total(jnp.einsum("n,nca,nc->na", w * factor, pn, pg))
+    if not form.nitsche:
+        zero = jnp.zeros_like(own)
+        return jnp.block([[own, zero], [zero, zero]]), jnp.concatenate([load, jnp.zeros_like(load)], 1)
+    coupling = total(jnp.einsum("n,nca,ncb->nab", w, pn, hold.traction))
+    load = load + total(jnp.einsum("n,nca,nc->na", w, pn, hold.initial))
+    flux = total(jnp.einsum("n,nca,nc->na", w, hold.traction, pg))
+    matrices = jnp.block([[own, -coupling], [-jnp.swapaxes(coupling, 1, 2), jnp.zeros_like(own)]])
+    return matrices, jnp.concatenate([load, -flux], 1)
+
+
+def natural(form: Form, kind: str, given, params, arrays, term: TermPoints, matrices, loads):
+    """Add tractions, pressures, fluxes and Robin terms to the pieces."""
+    normal = jnp.asarray(term.normal)
+    at = places(form, arrays, term.here, normal)
+    shapes, _ = shape_functions(form, arrays, term.here)
+    values = [
+        jnp.zeros(len(normal)) if v is None else evaluate(v, at, params, "boundary", jnp) for v in given
+    ]
+    w = jnp.asarray(term.here.weight)
+    if kind == "robin":
+        h, outside = values
+        matrices = matrices.at[term.here.owner].add(jnp.einsum("n,na,nb->nab", w * h, shapes, shapes))
+        force = (h * outside)[:, None]
+    elif kind == "pressure":
+        force = -values[0][:, None] * normal
+    else:
+        force = jnp.stack(values, -1)
+    operators = spread(shapes, form.components)
+    return matrices, loads.at[term.here.owner].add(jnp.einsum("n,nca,nc->na", w, operators, force))

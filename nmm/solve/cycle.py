@@ -16,6 +16,7 @@ import numpy as np
 
 from nmm.cover.weights import hat_values
 from nmm.solve.levels import Level, Step
+from nmm.solve.small import inverse, largest_of_tridiagonal
 from nmm.solve.stencil import CORNERS, Cells, upper_index
 from nmm.solve.system import System, apply, diagonal, gathered, scattered
 
@@ -151,10 +152,7 @@ def inverse_blocks(blocks: jax.Array) -> jax.Array:
     """Pseudo-inverses of symmetric blocks in the scale of their diagonals."""
     main = jnp.einsum("nii->ni", blocks)
     scale = jnp.where(main > 0, 1 / jnp.sqrt(jnp.where(main > 0, main, 1.0)), 0.0)
-    value, vector = jnp.linalg.eigh(blocks * scale[:, :, None] * scale[:, None, :])
-    good = value > 1e-13 * value[:, -1:]
-    inverse = jnp.where(good, 1 / jnp.where(good, value, 1.0), 0.0)
-    result = jnp.einsum("nai,ni,nbi->nab", vector, inverse, vector)
+    result = inverse(blocks * scale[:, :, None] * scale[:, None, :], 1e-12)
     return result * scale[:, :, None] * scale[:, None, :]
 
 
@@ -178,8 +176,7 @@ def largest_eigenvalue(made: Smoother, active, main) -> jax.Array:
 
     start = (r, z, z, jnp.vdot(r, z), jnp.ones((), r.dtype), jnp.zeros((), r.dtype))
     _, (main, off) = jax.lax.scan(step, start, None, LANCZOS)
-    matrix = jnp.diag(main) + jnp.diag(off[:-1], 1) + jnp.diag(off[:-1], -1)
-    return 1.05 * jnp.linalg.eigvalsh(jnp.nan_to_num(matrix))[-1]
+    return 1.05 * largest_of_tridiagonal(jnp.nan_to_num(main), jnp.nan_to_num(off[:-1]))
 
 
 def chebyshev(level: Smoother, x, r, degree: int):
@@ -249,11 +246,11 @@ def preconditioner(
         smoothers.append(smoother(system, level))
         system = coarse_system(system, steps[i], levels[i + 1])
     shape = system.load.shape
-    inverse = bottom_inverse(system, levels[-1])
+    bottom = bottom_inverse(system, levels[-1])
 
     def cycle(r, depth: int):
         if depth == len(steps):
-            return (inverse @ r.reshape(-1)).reshape(shape)
+            return (bottom @ r.reshape(-1)).reshape(shape)
         level, step = smoothers[depth], steps[depth]
         theta = level.system.cells.theta
         nodes = (theta.shape[2] - 1, theta.shape[3] - 1)

@@ -15,6 +15,7 @@ from nmm.physics.tangent import rank, uniform
 from nmm.physics.tangent import samples as coefficient_samples
 from nmm.physics.values import Places, evaluate
 from nmm.solve.discretise import Discretisation, Samples
+from nmm.solve.small import inverse_2x2
 from nmm.solve.stencil import CORNERS
 
 
@@ -127,7 +128,7 @@ def shape_functions(form: Form, arrays: Discretisation, at: Samples) -> tuple[ja
     upper = at.cell % 2 == 1
     values = hat_values(form.shape, at.xi, upper, jnp)
     gradients = hat_gradients(form.shape, at.xi, upper, jnp)
-    return values, gradients @ jnp.linalg.inv(jnp.asarray(arrays.frame))
+    return values, gradients @ inverse_2x2(jnp.asarray(arrays.frame))
 
 
 def coefficients(form: Form, values, at: Places, params) -> dict[str, Any]:

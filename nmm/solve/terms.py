@@ -9,6 +9,7 @@ from nmm.physics.tangent import tangent
 from nmm.physics.values import evaluate
 from nmm.solve.discretise import Discretisation, TermPoints
 from nmm.solve.form import Form, coefficients, places, shape_functions
+from nmm.solve.small import inverse, inverse_2x2
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, held) 
     if not form.nitsche or all(h is None for h in held):
         return jnp.zeros(count)
     centre, size = jnp.asarray(hosts.centre), jnp.asarray(hosts.size)
-    inverse = jnp.linalg.inv(jnp.asarray(arrays.frame))
+    to_user = inverse_2x2(jnp.asarray(arrays.frame))
 
     def gradients(xi, which):
         local = (xi - centre[which]) / size[which]
@@ -69,7 +70,7 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, held) 
         rows = [jnp.stack([one, zero], -1), jnp.stack([zero, one], -1)]
         if form.shape == "quad":
             rows.append(local[:, ::-1])
-        return (jnp.stack(rows, 1) / size[which][:, None, :]) @ inverse
+        return (jnp.stack(rows, 1) / size[which][:, None, :]) @ to_user
 
     rule = hosts.rule
     at = places(form, arrays, rule)
@@ -99,7 +100,7 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, held) 
         spin = spin / jnp.linalg.norm(spin, axis=1, keepdims=True)
         K = K + spin[:, :, None] * spin[:, None, :]
     K = K + 1e-14 * jnp.eye(m)
-    return 2 * jnp.einsum("nii->n", jnp.linalg.solve(K, T))
+    return 2 * jnp.einsum("nij,nji->n", inverse(K), T)
 
 
 def held_blocks(form: Form, term: TermPoints, hold: Held, factor):

@@ -1,5 +1,6 @@
 """The forward map under jit, grad, jvp and vmap: the same answers, exact derivatives, one compilation."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +14,7 @@ from nmm.solve.assemble import assemble
 from nmm.solve.discretise import discretise
 from nmm.solve.form import form_of
 from nmm.solve.system import apply, diagonal, system_of
-from nmm.solve.traced import _solve
+from nmm.solve.traced import _solve, arrays_of
 
 DOMAIN = (
     (nmm.rectangle(0, 0, 2, 1) - nmm.disk((1.4, 0.6), 0.15))
@@ -221,3 +222,11 @@ def test_the_residuals_on_the_way_are_kept():
     history = solution.stats.history
     assert len(history) == solution.stats.iterations + 1
     assert history[0] == 1.0 and history[-1] == solution.stats.residual <= 1e-8
+
+
+def test_nothing_in_the_program_waits_for_batched_lapack():
+    problem = elastic(cells=40)
+    form, data = form_of(problem, NUMBERS)
+    text = _solve.lower(form, (1e-8, 200, 3, 2), data, NUMBERS, arrays_of(problem)).as_text()
+    calls = [line for line in text.splitlines() if "@lapack" in line]
+    assert calls and not any(re.search(r"tensor<\d+x\d+x\d+x", line) for line in calls)

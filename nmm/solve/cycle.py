@@ -23,6 +23,9 @@ from nmm.solve.system import System, apply, diagonal, gathered, scattered
 INTERVAL = {1: 4.0, 2: 4.0, 3: 6.0, 4: 10.0}
 """The smoother works on [λ_max / INTERVAL[degree], 1.1 λ_max]."""
 
+SINGULAR = 1e-8
+"""Pivots of blocks, in the scale of their diagonals, that count as zero: rounding would fill their inverses."""
+
 LANCZOS = 10
 """Steps in which the largest eigenvalue of the smoother is estimated."""
 
@@ -152,7 +155,7 @@ def inverse_blocks(blocks: jax.Array) -> jax.Array:
     """Pseudo-inverses of symmetric blocks in the scale of their diagonals."""
     main = jnp.einsum("nii->ni", blocks)
     scale = jnp.where(main > 0, 1 / jnp.sqrt(jnp.where(main > 0, main, 1.0)), 0.0)
-    result = inverse(blocks * scale[:, :, None] * scale[:, None, :], 1e-12)
+    result = inverse(blocks * scale[:, :, None] * scale[:, None, :], SINGULAR)
     return result * scale[:, :, None] * scale[:, None, :]
 
 

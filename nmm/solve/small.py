@@ -11,7 +11,7 @@ import jax.numpy as jnp
 def inverse(blocks: jax.Array, floor: float = 0.0) -> jax.Array:
     """Inverses (n, m, m) of symmetric positive definite matrices, positive semidefinite by construction.
 
-    Pivots of at most `floor` are left out, as in a pseudo-inverse.
+    Pivots of at most `floor` count as 1: what is singular is left as it is.
     """
     m = blocks.shape[1]
     index = jnp.arange(m)
@@ -28,7 +28,7 @@ def inverse(blocks: jax.Array, floor: float = 0.0) -> jax.Array:
     left, right = jax.lax.fori_loop(0, m, eliminate, (blocks, one))
     pivot = jnp.einsum("nii->ni", left)
     good = pivot > floor
-    scale = jnp.where(good, 1 / jnp.where(good, pivot, 1.0), 0.0)
+    scale = 1 / jnp.where(good, pivot, 1.0)
     return jnp.einsum("nki,nk,nkj->nij", right, scale, right)
 
 

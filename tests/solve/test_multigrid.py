@@ -1,6 +1,7 @@
 """Multigrid on physical covers: exactly nested spaces, and iterations that neither cells nor cuts change."""
 
 from functools import partial
+from importlib.resources import files
 
 import jax.numpy as jnp
 import numpy as np
@@ -120,3 +121,15 @@ def test_a_limit_on_iterations_is_reported():
     solution = nmm.forward(elastic(FIVE, 24), nmm.Multigrid(max_iterations=2), throw=False)()
     assert not solution.result.converged
     assert solution.stats.iterations == 2
+
+
+def test_an_outcrop_with_loose_blocks_of_every_size_converges():
+    folder = files("nmm") / "data" / "kb7"
+    area, traces = (str(folder / f"KB7_{name}.geojson") for name in ("area", "traces"))
+    domain = nmm.read_domain(area).with_cracks(nmm.read_cracks(traces))
+    manifold = nmm.cut(domain, nmm.lattice(cells=64))
+    problem = nmm.problem(manifold, nmm.elasticity(1.0, 0.25), [nmm.fixed("outline", ("x - xc", 0))])
+    direct = nmm.forward(problem, nmm.Direct())()
+    grid = nmm.forward(problem, nmm.Multigrid(1e-10))()
+    assert len(grid.held) == 18 and grid.stats.iterations <= 40
+    assert grid.dofs == pytest.approx(direct.dofs, abs=1e-6 * np.abs(direct.dofs).max())

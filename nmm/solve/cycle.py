@@ -24,7 +24,7 @@ INTERVAL = {1: 4.0, 2: 4.0, 3: 6.0, 4: 10.0}
 """The smoother works on [λ_max / INTERVAL[degree], 1.1 λ_max]."""
 
 SINGULAR = 1e-8
-"""Pivots of blocks, in the scale of their diagonals, that count as zero: rounding would fill their inverses."""
+"""Pivots of blocks, in the scale of their diagonals, that count as zero: rounding would fill the inverses."""
 
 LANCZOS = 10
 """Steps in which the largest eigenvalue of the smoother is estimated."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nmm._version import __version__
 
 if TYPE_CHECKING:
+    from nmm.batches import batch
     from nmm.cover import lattice
     from nmm.domain import Domain, disk, polygon, read_cracks, read_domain, read_regions, rectangle
     from nmm.errors import (
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
         PrecisionError,
         UnbalancedError,
     )
-    from nmm.forward_map import forward
+    from nmm.forward_map import Forward, forward
     from nmm.manifold.cut import cut
     from nmm.manifold.manifold import Manifold
+    from nmm.manifold.stack import Stack, stack
     from nmm.physics.boundary import fixed, flux, point_load, pressure, robin, traction, value
     from nmm.physics.models import Model, elasticity, poisson
     from nmm.physics.problem import Problem, problem
@@ -33,15 +35,17 @@ if TYPE_CHECKING:
     from nmm.solve import ConjugateGradient, Direct, Multigrid
 
 _HOMES = {
+    "nmm.batches": ["batch"],
     "nmm.cover": ["lattice"],
     "nmm.domain": ["Domain", "disk", "polygon", "read_cracks", "read_domain", "read_regions", "rectangle"],
     "nmm.errors": [
         "CapacityError", "GeometryError", "InputError", "NmmError", "NotConverged", "ParameterError",
         "PrecisionError", "UnbalancedError",
     ],
-    "nmm.forward_map": ["forward"],
+    "nmm.forward_map": ["Forward", "forward"],
     "nmm.manifold.cut": ["cut"],
     "nmm.manifold.manifold": ["Manifold"],
+    "nmm.manifold.stack": ["Stack", "stack"],
     "nmm.physics.boundary": ["fixed", "flux", "point_load", "pressure", "robin", "traction", "value"],
     "nmm.physics.models": ["Model", "elasticity", "poisson"],
     "nmm.physics.problem": ["Problem", "problem"],
@@ -52,11 +56,12 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "CapacityError", "ConjugateGradient", "Direct", "Domain", "GeometryError", "GridValue", "InputError",
-    "Manifold", "Model", "Multigrid", "NmmError", "NotConverged", "ParameterError", "PrecisionError",
-    "Problem", "Solution", "UnbalancedError", "__version__", "cut", "disk", "elasticity", "fixed", "flux",
-    "forward", "lattice", "point_load", "poisson", "polygon", "pressure", "problem", "read_cracks",
-    "read_domain", "read_regions", "rectangle", "robin", "traction", "value",
+    "CapacityError", "ConjugateGradient", "Direct", "Domain", "Forward", "GeometryError", "GridValue",
+    "InputError", "Manifold", "Model", "Multigrid", "NmmError", "NotConverged", "ParameterError",
+    "PrecisionError", "Problem", "Solution", "Stack", "UnbalancedError", "__version__", "batch", "cut",
+    "disk", "elasticity", "fixed", "flux", "forward", "lattice", "point_load", "poisson", "polygon",
+    "pressure", "problem", "read_cracks", "read_domain", "read_regions", "rectangle", "robin", "stack",
+    "traction", "value",
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -9,16 +10,62 @@ import numpy as np
 from jax.core import Tracer
 
 from nmm.errors import NotConverged
+from nmm.manifold.manifold import Manifold
+from nmm.manifold.stack import Stack
 from nmm.physics.problem import Problem, check_values
 from nmm.physics.values import check_parameters
-from nmm.results.solution import Record, Solution
+from nmm.results.record import Record
+from nmm.results.solution import Several, Solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.choice import Auto
 from nmm.solve.choice import solver as named_solver
 from nmm.solve.held import LoosePart, check_balance, free_parts, loose_parts, without_motion
 from nmm.solve.krylov import MESSAGES
 from nmm.solve.multigrid import Multigrid
-from nmm.solve.traced import arrays_of, solve_compiled
+from nmm.solve.traced import arrays_of, solve_compiled, solve_member
+
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """The map from parameters to the solution of a problem; see `forward`."""
+
+    problem: Problem
+    solver: Any
+    throw: bool
+    progress: Callable[[str, float], None] | None
+
+    def __call__(
+        self, params: Mapping[str, Any] | None = None, manifold: Manifold | Stack | None = None
+    ) -> Solution:
+        """The solution for `params`, on another `manifold` if one is given.
+
+        A `Stack` is meant for `jax.vmap` and `jax.lax.map`, which make one manifold of it.
+
+        **Raises:** `ParameterError` for missing or surplus parameters, `UnbalancedError` when the loads on a
+        part that nothing holds do not balance, `NotConverged`.
+        """
+        given = dict(params or {})
+        check_parameters(self.problem.parameters, given)
+        if isinstance(manifold, Stack):
+            return by_member(self.problem, given, self.multigrid, manifold)
+        problem = self.problem if manifold is None else self.problem.on(manifold)
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
+            return compiled(problem, given, self.multigrid)[0]
+        if needs_multigrid(problem, given, self.solver):
+            solution = by_multigrid(problem, given, self.multigrid, self.progress)
+        else:
+            solution = on_host(problem, given, self.solver, self.progress)
+        if self.throw:
+            insist(solution)
+        return solution
+
+    @property
+    def multigrid(self) -> Multigrid:
+        """The compiled solver that comes nearest to the one asked for."""
+        if isinstance(self.solver, Multigrid):
+            return self.solver
+        limit = getattr(self.solver, "max_iterations", None) or Multigrid.max_iterations
+        return Multigrid(self.solver.tolerance, limit)
 
 
 def forward(
@@ -26,7 +73,7 @@ def forward(
     solver: Any = None,
     throw: bool = True,
     progress: Callable[[str, float], None] | None = None,
-) -> Callable[..., Solution]:
+) -> Forward:
     """The map from parameters to the solution of `problem`.
 
     Pure and differentiable: under `jax.jit`, `jax.grad`, `jax.jvp` and `jax.vmap` it is one compiled function
@@ -36,26 +83,15 @@ def forward(
     **Arguments:** `solver`, or its name in case files: by default direct up to 400,000 unknowns and
     conjugate gradients with multigrid beyond; `throw`, whether a solve that does not converge raises;
     `progress(stage, residual)`, called at each stage, and now and then on long solves on the host.
-
-    **Raises:** (when called) `ParameterError` for missing or surplus parameters, `UnbalancedError` when the
-    loads on a part that nothing holds do not balance, `NotConverged`.
     """
-    solver = named_solver(solver) if isinstance(solver, str) else solver or Auto()
+    wanted = named_solver(solver) if isinstance(solver, str) else solver or Auto()
+    return Forward(problem, wanted, throw, progress)
 
-    def solve(params: Mapping[str, Any] | None = None) -> Solution:
-        given = dict(params or {})
-        check_parameters(problem.parameters, given)
-        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
-            return compiled(problem, given, as_multigrid(solver))[0]
-        if needs_multigrid(problem, given, solver):
-            solution = by_multigrid(problem, given, as_multigrid(solver), progress)
-        else:
-            solution = on_host(problem, given, solver, progress)
-        if throw and not solution.result.converged:
-            raise NotConverged(f"{solution.result.message} (relative residual {solution.residual:.2e})")
-        return solution
 
-    return solve
+def insist(solution: Solution, which: str = ""):
+    """**Raises:** `NotConverged` for a solution that did not converge."""
+    if not solution.result.converged:
+        raise NotConverged(f"{which}{solution.result.message} (relative residual {solution.residual:.2e})")
 
 
 def chosen(problem: Problem, solver):
@@ -70,17 +106,16 @@ def needs_multigrid(problem: Problem, given, solver) -> bool:
     return fields or isinstance(chosen(problem, solver), Multigrid)
 
 
-def as_multigrid(solver) -> Multigrid:
-    """The compiled solver that comes nearest to the one asked for."""
-    if isinstance(solver, Multigrid):
-        return solver
-    return Multigrid(solver.tolerance, getattr(solver, "max_iterations", None) or Multigrid.max_iterations)
-
-
 def compiled(problem: Problem, given, solver: Multigrid) -> tuple[Solution, Any, Any]:
     """The compiled solve, its residuals and its load, all of them arrays that may be traced."""
     u, (count, history, code), load = solve_compiled(problem, given, solver)
     return Solution(problem, given, u, count, history[count], code), history, load
+
+
+def by_member(problem: Problem, given, solver: Multigrid, stack: Stack) -> Solution:
+    """The compiled solve on the manifold of a stack that a traced index numbers."""
+    problems, (u, (count, history, code), _) = solve_member(problem, given, solver, stack)
+    return Solution(Several(problems), given, u, count, history[count], code)
 
 
 def by_multigrid(problem: Problem, given, solver: Multigrid, progress) -> Solution:
@@ -94,13 +129,18 @@ def by_multigrid(problem: Problem, given, solver: Multigrid, progress) -> Soluti
     if progress:
         progress("solve", 1.0)
     solution, history, load = compiled(problem, given, solver)
-    loose = free_parts(problem)
-    check_balance(problem, np.asarray(load), loose)
     count = int(solution.iterations)
     seconds = {"setup": ready - begin, "solve": time.perf_counter() - ready}
+    return finished(problem, given, solution.dofs, count, history, solution.code, load, seconds)
+
+
+def finished(problem: Problem, given, dofs, count: int, history, code, load, seconds) -> Solution:
+    """A solution on the host, checked and with its record."""
+    loose = free_parts(problem)
+    check_balance(problem, np.asarray(load), loose)
     past = tuple(np.asarray(history)[: count + 1].tolist())
     record = Record(None, tuple(part.report for part in loose), seconds, past)
-    return Solution(problem, given, np.asarray(solution.dofs), count, past[-1], int(solution.code), record)
+    return Solution(problem, given, np.asarray(dofs), count, past[-1], int(code), record)
 
 
 def on_host(problem: Problem, given, solver, progress) -> Solution:

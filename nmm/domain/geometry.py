@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import shapely
@@ -87,6 +87,19 @@ class Geometry:
     report: CleanupReport
     bounds: tuple[float, float, float, float]
     sagitta: float = 0.0
+
+    def moved(self, vertices: np.ndarray) -> Geometry:
+        """The same geometry with its vertices (nv, 2), local coordinates, elsewhere."""
+        place = dict(zip(map(tuple, self.vertices.tolist()), vertices.tolist(), strict=True))
+
+        def follow(points):
+            return np.array([place.get(tuple(p), p) for p in points.tolist()])
+
+        polygon = shapely.transform(self.polygon, follow)
+        regions = tuple((name, shapely.transform(shape, follow)) for name, shape in self.regions)
+        change = np.subtract(polygon.bounds, self.polygon.bounds)
+        bounds = tuple((np.array(self.bounds) + change).tolist())
+        return replace(self, vertices=vertices, polygon=polygon, regions=regions, bounds=bounds)
 
     @property
     def area(self) -> float:

@@ -1,9 +1,12 @@
 """From a domain and a lattice to the manifold; done once, on the host."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import shapely
 
+from nmm.capacity import Room, padded
 from nmm.cover.lattice import Grid, Lattice
 from nmm.domain import Domain
 from nmm.domain.geometry import Geometry
@@ -17,13 +20,17 @@ from nmm.manifold.quadrature import moments, three_points
 from nmm.manifold.splitting import BOUNDARY, CRACK
 
 
-def cut(domain: Domain, lattice: Lattice, dtype: str | None = None) -> Manifold:
+def cut(
+    domain: Domain, lattice: Lattice, dtype: str | None = None, capacity: Manifold | None = None
+) -> Manifold:
     """Cut `domain` out of the mathematical cover.
 
-    Host geometry is always float64; `dtype="float32"` only concerns what is solved on it.
+    Host geometry is always float64; `dtype="float32"` only concerns what is solved on it. With the
+    `capacity` of another manifold all arrays, also those that solvers derive, get the shapes that they have
+    there, so that what was compiled for one serves the other.
 
     **Raises:** `PrecisionError` when double precision is off and `dtype` is not "float32";
-    `GeometryError` when the domain cannot be cut.
+    `GeometryError` when the domain cannot be cut; `CapacityError` when it does not fit.
     """
     if dtype != "float32" and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         raise PrecisionError(
@@ -38,10 +45,10 @@ def cut(domain: Domain, lattice: Lattice, dtype: str | None = None) -> Manifold:
     geometry = domain.geometry(h)
     shift = geometry.shift
     grid = lattice.fit(tuple(box - np.tile(shift, 2)), geometry.vertices, shift)
-    return assemble(geometry, grid, box)
+    return assemble(geometry, grid, box, Room() if capacity is None else capacity.room.closed())
 
 
-def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
+def assemble(geometry: Geometry, grid: Grid, box: np.ndarray, room: Room) -> Manifold:
     """The manifold of a cleaned-up geometry on a fitted lattice."""
     arrangement = arrange(geometry, grid)
     polygons = piece_polygons(arrangement, grid)
@@ -81,9 +88,7 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
     pairs = np.stack([number[links.first], number[links.second]], -1)
     hosts = find_hosts(links, fraction, np.concatenate([cell_region[cells], piece_region]), number, grid)
 
-    pieces, capacity = len(piece_cell), grown(len(piece_cell))
-    count = grown(len(active) + 1)
-    active = padded(active, count, False)
+    pieces = len(piece_cell)
     lengths = facet_lengths(facets, grid)
     on_boundary = facets["side"] == 0
     first = len(geometry.boundary)
@@ -111,23 +116,33 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
     }
     check_sums(stats, geometry, grid)
     piece_host = hosts[len(cells) :]
-    host = Host(geometry, grid, arrangement, cell_part, piece_part, patch_node, piece_host, pairs, stats)
-    host.cache["polygons"] = polygons
-    facet_capacity = grown(len(lengths))
-    return Manifold(
+    host = Host(
+        geometry,
+        grid,
+        arrangement,
+        cell_part,
+        piece_part,
+        patch_node,
+        piece_host,
+        pairs,
+        stats,
+        polygons,
+        room,
+    )
+    made = Manifold(
         whole=whole,
         cell_region=cell_region,
-        piece_cell=padded(piece_cell, capacity, 0),
-        piece_patches=padded(patches, capacity, count - 1),
-        piece_area=padded(moment[:, 0], capacity, 0.0),
-        piece_points=padded(points, capacity, 0.5),
-        piece_region=padded(piece_region, capacity, -1),
-        facet_piece=padded(facets["piece"], facet_capacity, 0),
-        facet_ends=padded(facets["ends"], facet_capacity, 0.0),
-        facet_normal=padded(facets["normal"], facet_capacity, 0.0),
-        facet_entity=padded(entity_of(facets["segment"], geometry), facet_capacity, -1),
-        facet_side=padded(facets["side"], facet_capacity, 0),
-        facet_twin=padded(facets["twin"], facet_capacity, -1),
+        piece_cell=piece_cell,
+        piece_patches=patches,
+        piece_area=moment[:, 0],
+        piece_points=points,
+        piece_region=piece_region,
+        facet_piece=facets["piece"],
+        facet_ends=facets["ends"],
+        facet_normal=facets["normal"],
+        facet_entity=entity_of(facets["segment"], geometry),
+        facet_side=facets["side"],
+        facet_twin=facets["twin"],
         active=active,
         frame=grid.rotation * grid.h,
         origin=grid.origin + grid.shift,
@@ -137,20 +152,41 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray) -> Manifold:
         ny=grid.ny,
         host=host,
     )
+    return housed(made, room)
 
 
-def grown(count: int) -> int:
-    """Capacity for `count` rows: the next term of a geometric sequence, so that few sizes are compiled."""
-    capacity = 64
-    while capacity < count:
-        capacity = -(-capacity * 5 // 4)
-    return capacity
+PADDING = {
+    "pieces": {"piece_cell": 0, "piece_area": 0.0, "piece_points": 0.5, "piece_region": -1},
+    "facets": {
+        "facet_piece": 0,
+        "facet_ends": 0.0,
+        "facet_normal": 0.0,
+        "facet_entity": -1,
+        "facet_side": 0,
+        "facet_twin": -1,
+    },
+}
+"""What the rows beyond the last piece and the last facet hold."""
 
 
-def padded(array: np.ndarray, capacity: int, value) -> np.ndarray:
-    """`array` with rows of `value` up to `capacity`."""
-    rest = np.full((capacity - len(array), *array.shape[1:]), value, array.dtype)
-    return np.concatenate([array, rest])
+def housed(manifold: Manifold, room: Room) -> Manifold:
+    """The manifold with the capacities of `room`."""
+    pieces, real = manifold.pieces, manifold.grid.nodes + len(manifold.host.patch_node)
+    count = room("patches", real + 1)
+    rows = {"pieces": room("pieces", pieces), "facets": room("facets", manifold.facets)}
+    number = {"pieces": pieces, "facets": manifold.facets}
+    arrays = {
+        name: padded(getattr(manifold, name)[: number[kind]], rows[kind], value)
+        for kind, names in PADDING.items()
+        for name, value in names.items()
+    }
+    return replace(
+        manifold,
+        **arrays,
+        piece_patches=padded(manifold.piece_patches[:pieces], rows["pieces"], count - 1),
+        active=padded(manifold.active[:real], count, False),
+        host=replace(manifold.host, room=room, cache={}),
+    )
 
 
 def piece_moments(cut: Arrangement, grid: Grid) -> np.ndarray:

@@ -100,7 +100,7 @@ def make_trees(manifold: Manifold):
     """Search trees over the pieces and over the crack segments, in lattice units."""
     grid, cut = manifold.grid, manifold.host.arrangement
     polygons = piece_polygons(cut, grid, relative=False)
-    extra = manifold.host.cache["polygons"][len(polygons) :]
+    extra = manifold.host.polygons[len(polygons) :]
     cells = manifold.piece_cell[len(polygons) : manifold.pieces]
     moved = [
         shapely.transform(p, lambda xy, c=c: xy + c) for p, c in zip(extra, grid.corner(cells), strict=True)

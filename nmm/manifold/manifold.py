@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nmm.capacity import Room
 from nmm.cover.lattice import Grid
 from nmm.domain.geometry import Geometry
 from nmm.manifold.arrangement import Arrangement
@@ -31,6 +32,8 @@ class Host(HostOnly):
     piece_host: np.ndarray
     links: np.ndarray
     stats: dict[str, Any]
+    polygons: np.ndarray
+    room: Room
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
 
@@ -87,6 +90,11 @@ class Manifold:
     def stats(self) -> dict[str, Any]:
         """Counts and measures of the cut."""
         return self.host.stats
+
+    @property
+    def room(self) -> Room:
+        """The capacities of its arrays."""
+        return self.host.room
 
     @property
     def pieces(self) -> int:
@@ -155,6 +163,21 @@ class Manifold:
             return self.grid.to_user(self.grid.node_units(nodes))
 
         return self.cached("patch_points", make)
+
+    @property
+    def vertices(self) -> np.ndarray:
+        """Vertices (n, 2) of outline, holes, cracks and interfaces in the user's coordinates."""
+        return self.geometry.vertices + self.geometry.shift
+
+    def move(self, vertices) -> "Manifold":
+        """The manifold of the same domain with its `vertices` (n, 2) elsewhere, cut in the same way.
+
+        **Raises:** `GeometryError` when the cut would change its topology: a vertex leaves its cell, or an
+        edge crosses other lattice lines.
+        """
+        from nmm.manifold.moving import moved  # it cuts, and the cut makes manifolds
+
+        return moved(self, vertices)
 
     def user_points(self, cell, points):
         """User's coordinates of points (..., 2) given inside the squares of cells."""

@@ -79,7 +79,7 @@ def piece_triangles(manifold: Manifold) -> tuple[np.ndarray, np.ndarray]:
     """Triangles (n, 3, 2) of the pieces, relative to their squares, and the piece of each."""
 
     def make():
-        corners, owner = triangulate(manifold.host.cache["polygons"])
+        corners, owner = triangulate(manifold.host.polygons)
         return corners, owner
 
     return manifold.cached("piece_triangles", make)
@@ -108,7 +108,7 @@ def make_mesh(manifold: Manifold) -> Mesh:
     whole = len(manifold.whole_list)
     k = grid.nodes_per_cell
     corners = (cell_corners(grid, cells[:whole]) + grid.corner(cells[:whole])[:, None]).reshape(-1, 2)
-    polygons = manifold.host.cache["polygons"]
+    polygons = manifold.host.polygons
     rings = [corners]
     sizes = [np.full(whole, k)]
     counts = shapely.get_num_interior_rings(polygons)

@@ -53,6 +53,19 @@ class Problem:
             *(t.parameters for t in self.terms), *(p.parameters for p in self.point_loads)
         )
 
+    def on(self, manifold: Manifold) -> "Problem":
+        """The same model and boundary terms on another manifold, resolved once.
+
+        **Raises:** `SelectionError` as `problem` does.
+        """
+        if manifold is self.manifold:
+            return self
+        given = (*self.terms, *self.point_loads)
+        rule = "gauss" if self.fine else "simplex"
+        return manifold.cached(
+            ("problem", self), lambda: problem(manifold, self.model, given, self.dirichlet, rule)
+        )
+
     def places(self, cell, xi, region, normal=None) -> Places:
         """Where values are evaluated: points (n, 2) given inside the squares of cells (n,)."""
         manifold = self.manifold

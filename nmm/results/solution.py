@@ -1,7 +1,7 @@
 """A solution: evaluation anywhere, stresses, errors, reactions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,22 @@ from nmm.solve.krylov import outcome
 from nmm.solve.linear import Result
 
 
+@dataclass(frozen=True, eq=False)
+class Several:
+    """Stands for the problem of a batch where which of them is meant is only known in compiled code."""
+
+    problems: tuple[Problem, ...]
+
+    @property
+    def manifold(self) -> Manifold:
+        raise InputError(
+            "which geometry a solution belongs to is not known inside vmap",
+            hint="use nmm.batch, or split() the solution outside of vmap",
+        )
+
+    model = manifold
+
+
 @tree("problem", "record", eq=False)
 class Solution:
     """Values of the unknowns on the physical patches, and everything that follows from them.
@@ -42,13 +58,21 @@ class Solution:
     raw stresses, `energy`) are then traced; tables, figures and files need numbers.
     """
 
-    problem: Problem
+    problem: Any
     params: Mapping[str, Any]
     dofs: Any
     iterations: Any
     residual: Any
     code: Any
     record: Record = field(default_factory=Record)
+
+    def split(self) -> "list[Solution]":
+        """The members of a batch: one solution for each geometry or set of parameters."""
+        several = self.problem.problems if isinstance(self.problem, Several) else None
+        members = [jax.tree.map(lambda leaf, i=i: leaf[i], self) for i in range(len(self.code))]
+        if several is None:
+            return members
+        return [replace(u, problem=several[i]) for i, u in enumerate(members)]
 
     @property
     def manifold(self) -> Manifold:

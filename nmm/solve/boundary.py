@@ -184,7 +184,7 @@ def bounding_boxes(manifold, elements):
     whole = len(manifold.whole_list)
     boxes = np.tile([0.0, 0.0, 1.0, 1.0], (len(elements), 1))
     pieces = elements >= whole
-    bounds = manifold.cached("piece_bounds", lambda: shapely.bounds(manifold.host.cache["polygons"]))
+    bounds = manifold.cached("piece_bounds", lambda: shapely.bounds(manifold.host.polygons))
     boxes[pieces] = bounds[elements[pieces] - whole]
     return boxes[:, :2], boxes[:, 2:]
 

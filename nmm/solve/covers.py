@@ -5,14 +5,14 @@ cell that are linked become one coarse piece. Nothing is cut again, so that ever
 in the finer one, whatever the tolerances of the cut. The work is proportional to the pieces, not the cells.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from nmm.capacity import Room
 from nmm.cover.weights import hat_values
-from nmm.manifold.cut import grown
 from nmm.manifold.manifold import Manifold
 from nmm.solve.stencil import CORNERS
 
@@ -29,6 +29,7 @@ class Cover:
     patches: np.ndarray
     links: np.ndarray
     count: int
+    level: int
 
     @property
     def types(self) -> int:
@@ -86,6 +87,7 @@ def finest(manifold: Manifold) -> Cover:
         manifold.piece_patches[:count].astype(np.int64),
         number[manifold.host.links],
         manifold.patches,
+        0,
     )
 
 
@@ -132,7 +134,7 @@ def two_scale(cover: Cover, cell: np.ndarray) -> np.ndarray:
     return hat_values(cover.shape, xi, np.broadcast_to((home % cover.types == 1)[:, None], xi.shape[:2]))
 
 
-def coarsen(fine: Cover) -> tuple[Cover, np.ndarray, np.ndarray]:
+def coarsen(fine: Cover, room: Room) -> tuple[Cover, np.ndarray, np.ndarray]:
     """The next cover, the whole cells that became part of its pieces, and the parents of all elements.
 
     Parents are a function table (cells + pieces,): coarse elements by number.
@@ -172,10 +174,11 @@ def coarsen(fine: Cover) -> tuple[Cover, np.ndarray, np.ndarray]:
     up = up[up[:, 0] != up[:, 1]]
     key = np.unique(up.min(1) * (cells + count) + up.max(1))
     links = np.stack([key // (cells + count), key % (cells + count)], -1)
-    coarse = Cover(fine.shape, nx, ny, whole, piece_cell, np.zeros((count, 0), np.int64), links, 0)
+    none = np.zeros((count, 0), np.int64)
+    coarse = Cover(fine.shape, nx, ny, whole, piece_cell, none, links, 0, fine.level + 1)
     patches, total = coarse_patches(coarse)
-    coarse = Cover(fine.shape, nx, ny, whole, piece_cell, patches, links, total)
-    return coarse, candidates, parent
+    total = room(f"patches of level {coarse.level}", total + 1)
+    return replace(coarse, patches=patches, count=total), candidates, parent
 
 
 def whole_children(fine: Cover, nx: int, ny: int) -> np.ndarray:
@@ -212,7 +215,7 @@ def children_of(fine: Cover, coarse: np.ndarray) -> np.ndarray:
 
 
 def coarse_patches(cover: Cover) -> tuple[np.ndarray, int]:
-    """Patches (pieces, k): components of (piece, node) pairs, whole cells standing for their nodes.
+    """Patches (pieces, k), components of (piece, node) pairs with whole cells for their nodes; and how many.
 
     Whole cells around a node always belong together, since they do on every finer cover.
     """
@@ -254,7 +257,7 @@ def coarse_patches(cover: Cover) -> tuple[np.ndarray, int]:
     number[component[leader]] = node[leader]
     extra = component[~leader]
     number[extra] = nodes + np.arange(len(extra))
-    return number[flat].reshape(pieces, k), grown(nodes + len(extra) + 1)
+    return number[flat].reshape(pieces, k), nodes + len(extra)
 
 
 def parents_of(fine: Cover, parent, element):

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from nmm.manifold.cut import grown, padded
+from nmm.capacity import padded
 from nmm.manifold.locate import locate
 from nmm.manifold.rules import piece_rule
+from nmm.physics.boundary import Term
 from nmm.physics.problem import Edge, Problem
 from nmm.pytrees import tree
 from nmm.solve.boundary import bounding_boxes, host_rule
@@ -82,6 +83,7 @@ def discretise(problem: Problem) -> Discretisation:
     region = np.moveaxis(np.asarray(manifold.cell_region).reshape(lattice), -1, 0)
     rule = piece_rule(manifold, problem.fine)
     pieces = samples(
+        manifold.room(f"points of pieces, {'gauss' if problem.fine else 'simplex'}", len(rule.element)),
         manifold.piece_cell[rule.element],
         rule.points,
         manifold.piece_region[rule.element],
@@ -91,7 +93,7 @@ def discretise(problem: Problem) -> Discretisation:
     dirichlet = [e for t, e in zip(problem.terms, problem.edges, strict=True) if t.dirichlet]
     hosts = np.unique(np.concatenate([e.host for e in dirichlet])) if dirichlet else np.zeros(0, np.int64)
     terms = tuple(
-        term_points(problem, edge, hosts, term.dirichlet)
+        term_points(problem, term, edge, hosts)
         for term, edge in zip(problem.terms, problem.edges, strict=True)
     )
     return Discretisation(
@@ -109,9 +111,8 @@ def discretise(problem: Problem) -> Discretisation:
     )
 
 
-def samples(cell, xi, region, weight, owner) -> Samples:
-    """Padded samples."""
-    capacity = grown(len(cell))
+def samples(capacity: int, cell, xi, region, weight, owner) -> Samples:
+    """Samples padded to `capacity`."""
     return Samples(
         padded(np.asarray(cell, np.int32), capacity, cell[0] if len(cell) else 0),
         padded(np.asarray(xi, float), capacity, 0.5),
@@ -121,26 +122,26 @@ def samples(cell, xi, region, weight, owner) -> Samples:
     )
 
 
-def term_points(problem: Problem, edge: Edge, hosts, dirichlet: bool) -> TermPoints:
+def term_points(problem: Problem, term: Term, edge: Edge, hosts) -> TermPoints:
     """The points of one boundary term."""
     manifold = problem.manifold
     cells, regions = manifold.element_cells(), manifold.element_regions()
     pieces, pair = np.unique(edge.piece, return_inverse=True)
-    here = samples(
-        manifold.piece_cell[edge.piece], edge.xi, manifold.piece_region[edge.piece], edge.weight, edge.piece
-    )
-    there = samples(cells[edge.host], edge.host_xi, regions[edge.host], edge.weight, edge.host)
-    slot = np.searchsorted(hosts, edge.host) if dirichlet else np.zeros(len(edge.host), np.int64)
+    capacity = manifold.room(f"points, {term.name}", len(edge.piece))
+    cell, region = manifold.piece_cell[edge.piece], manifold.piece_region[edge.piece]
+    here = samples(capacity, cell, edge.xi, region, edge.weight, edge.piece)
+    there = samples(capacity, cells[edge.host], edge.host_xi, regions[edge.host], edge.weight, edge.host)
+    slot = np.searchsorted(hosts, edge.host) if term.dirichlet else np.zeros(len(edge.host), np.int64)
     patches = manifold.element_patches()
     both = np.concatenate([manifold.piece_patches[pieces], patches[manifold.host.piece_host[pieces]]], axis=1)
-    capacity = len(here.cell)
+    pairs = manifold.room(f"pairs of level 0, {term.name}", len(both))
     return TermPoints(
         here,
         there,
         padded(edge.normal, capacity, 0.0),
         padded(slot.astype(np.int32), capacity, 0),
         padded(pair.astype(np.int32), capacity, 0),
-        padded(both.astype(np.int32), grown(len(both)), manifold.patches - 1),
+        padded(both.astype(np.int32), pairs, manifold.patches - 1),
     )
 
 
@@ -151,9 +152,11 @@ def host_points(problem: Problem, rule, hosts) -> Hosts:
     cells, regions = manifold.element_cells(), manifold.element_regions()
     low, high = bounding_boxes(manifold, hosts)
     owner = np.searchsorted(hosts, element)
-    capacity = grown(len(hosts))
+    names = ", ".join(term.name for term in problem.terms if term.dirichlet)
+    capacity = manifold.room(f"hosts, {names}", len(hosts))
+    points = manifold.room(f"points of hosts, {names}, {problem.fine}", len(element))
     return Hosts(
-        samples(cells[element], xi, regions[element], weight, owner),
+        samples(points, cells[element], xi, regions[element], weight, owner),
         padded((low + high) / 2, capacity, 0.5),
         padded(np.maximum((high - low) / 2, 1e-300), capacity, 0.5),
     )

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import qr
 
+from nmm.capacity import padded
 from nmm.errors import UnbalancedError
-from nmm.manifold.cut import grown, padded
 from nmm.manifold.rules import element_points
 from nmm.physics.problem import Problem, basis
 from nmm.pytrees import tree
@@ -223,12 +223,13 @@ class FreeMotions:
 
 
 def free_motions(problem: Problem) -> FreeMotions | None:
-    """The free motions of a problem, padded; None when everything is held."""
-    loose = free_parts(problem)
-    if not loose:
+    """The free motions of a problem, padded; None when everything is held wherever the room is shared."""
+    room, loose = problem.manifold.room, free_parts(problem)
+    name = "floating dofs, " + ", ".join(t.name for t in problem.terms if t.dirichlet or t.kind == "robin")
+    if not loose and name not in room.taken:
         return None
-    rows, gram = mean_motion(problem, loose)
-    parts, n = grown(len(loose)), sum(len(p.dofs) for p in loose)
+    rows, gram = mean_motion(problem, loose) if loose else (np.zeros((0, 3)), np.zeros((0, 3, 3)))
+    parts, n = room(f"floating parts of {name}", len(loose)), sum(len(p.dofs) for p in loose)
     dofs, owner = np.zeros(n, np.int64), np.zeros(n, np.int64)
     modes, means = np.zeros((n, 3)), np.zeros((n, 3))
     inverses = np.zeros((2, parts, 3, 3))
@@ -240,7 +241,7 @@ def free_motions(problem: Problem) -> FreeMotions | None:
         modes[here, :k], means[here, :k] = part.modes, rows[part.dofs] @ part.basis
         inverses[0, i, :k, :k] = np.linalg.inv(part.modes.T @ part.modes)
         inverses[1, i, :k, :k] = np.linalg.inv(part.basis.T @ gram[i] @ part.basis)
-    capacity = grown(n)
+    capacity = room(name, n)
     return FreeMotions(
         padded(dofs, capacity, 0),
         padded(owner, capacity, 0),

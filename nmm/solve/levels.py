@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nmm.manifold.cut import grown, padded
+from nmm.capacity import Room, padded
 from nmm.manifold.manifold import Manifold
 from nmm.pytrees import tree
 from nmm.solve.covers import Cover, coarsen, finest, home_of, parents_of, two_scale
@@ -57,7 +57,7 @@ class Step:
     weights: Any
 
 
-def slots_of(cover: Cover, pairs: list[np.ndarray]) -> Level:
+def slots_of(cover: Cover, pairs: list[np.ndarray], room: Room) -> Level:
     """Where the entries of pieces, ring cells and pairs meet."""
     active = np.zeros(cover.count, bool)
     active[cover.cell_nodes(np.flatnonzero(cover.whole)).ravel()] = True
@@ -73,7 +73,8 @@ def slots_of(cover: Cover, pairs: list[np.ndarray]) -> Level:
 
     own = keys(cover.patches)
     unique = np.unique(own)
-    capacity = grown(len(unique) + 1)
+    at = f"of level {cover.level}"
+    capacity = room(f"slots {at}", len(unique) + 1)
 
     def number(patches):
         found = keys(patches)
@@ -82,8 +83,8 @@ def slots_of(cover: Cover, pairs: list[np.ndarray]) -> Level:
         slot = np.minimum(np.searchsorted(unique, found), len(unique) - 1)
         return np.where(unique[slot] == found, slot, capacity - 1)
 
-    rows, scratch = grown(len(cover.patches)), cover.count - 1
-    ring_rows = grown(len(ring))
+    rows, scratch = room(f"pieces {at}", len(cover.patches)), cover.count - 1
+    ring_rows = room(f"ring cells {at}", len(ring))
     return Level(
         padded(cover.patches, rows, scratch).astype(np.int32),
         padded(number(cover.patches), rows, capacity - 1).astype(np.int32),
@@ -95,14 +96,15 @@ def slots_of(cover: Cover, pairs: list[np.ndarray]) -> Level:
     )
 
 
-def step_of(fine: Cover, coarse: Cover, candidates, parent, pairs) -> tuple[Step, list]:
-    """Transfer from `fine` to `coarse`, and the pairs of the coarse cover as (piece, host) elements."""
+def step_of(fine: Cover, coarse: Cover, candidates, parent, pairs, room: Room) -> tuple[Step, dict]:
+    """Transfer from `fine` to `coarse`, and the pairs of the coarse cover by term: pieces and hosts."""
     pieces = np.arange(len(fine.piece_cell))
     up = parent[fine.cells + pieces] - coarse.cells
     child_up = parent[candidates] - coarse.cells
-    rows, child_rows = grown(len(pieces)), grown(len(candidates))
-    owners, steps, coarse_pairs, pair_patches = [], [], [], []
-    for piece, host in pairs:
+    at = f"of level {fine.level}"
+    rows, child_rows = room(f"pieces {at}", len(pieces)), room(f"children {at}", len(candidates))
+    owners, steps, coarse_pairs, pair_patches = [], [], {}, []
+    for name, (piece, host) in pairs.items():
         both = np.stack([parents_of(fine, parent, piece), parents_of(fine, parent, host)], -1)
         unique, owner = np.unique(both, axis=0, return_inverse=True)
         half = [two_scale(fine, fine.cell_of(e)) for e in (piece, host)]
@@ -110,14 +112,15 @@ def step_of(fine: Cover, coarse: Cover, candidates, parent, pairs) -> tuple[Step
         wide = np.zeros((len(piece), 2 * k, 2 * k))
         wide[:, :k, :k], wide[:, k:, k:] = half
         patches = np.concatenate([coarse.patches_of(unique[:, 0]), coarse.patches_of(unique[:, 1])], 1)
-        capacity = grown(len(piece))
+        capacity = room(f"pairs {at}, {name}", len(piece))
+        coarse_capacity = room(f"pairs of level {coarse.level}, {name}", len(unique))
         owners.append(padded(owner.ravel().astype(np.int32), capacity, 0))
         steps.append(padded(wide, capacity, 0.0))
-        pair_patches.append(padded(patches, grown(len(unique)), coarse.count - 1).astype(np.int32))
-        coarse_pairs.append((unique[:, 0], unique[:, 1]))
+        pair_patches.append(padded(patches, coarse_capacity, coarse.count - 1).astype(np.int32))
+        coarse_pairs[name] = (unique[:, 0], unique[:, 1])
     special, columns, weights, standard = interpolation(fine, coarse, candidates, parent)
     lattice = (coarse.ny, coarse.nx, coarse.types)
-    capacity = grown(len(special))
+    capacity = room(f"special patches {at}", len(special))
     return Step(
         np.moveaxis(coarse.whole.reshape(lattice), -1, 0),
         padded(up, rows, 0).astype(np.int32),
@@ -153,16 +156,18 @@ def interpolation(fine: Cover, coarse: Cover, candidates, parent):
     return special, columns[~plain], values[~plain], standard[: fine.nodes]
 
 
-def levels_of(manifold: Manifold, pairs: list[tuple[np.ndarray, np.ndarray]]):
-    """All levels and the steps between them; `pairs` are pieces and hosts of each Dirichlet term."""
-    fine = finest(manifold)
-    first = [np.concatenate([fine.patches_of(p), fine.patches_of(h)], 1) for p, h in pairs]
-    first = [padded(p, grown(len(p)), fine.count - 1) for p in first]
-    levels, steps = [slots_of(fine, first)], []
+def levels_of(manifold: Manifold, pairs: dict[str, tuple[np.ndarray, np.ndarray]]):
+    """All levels and the steps between them; `pairs` are pieces and hosts of each Dirichlet term by name."""
+    fine, room = finest(manifold), manifold.room
+    first = []
+    for name, (piece, host) in pairs.items():
+        both = np.concatenate([fine.patches_of(piece), fine.patches_of(host)], 1)
+        first.append(padded(both, room(f"pairs of level 0, {name}", len(both)), fine.count - 1))
+    levels, steps = [slots_of(fine, first, room)], []
     while fine.nodes > SMALLEST:
-        coarse, candidates, parent = coarsen(fine)
-        step, pairs = step_of(fine, coarse, candidates, parent, pairs)
-        levels.append(slots_of(coarse, [np.asarray(p, np.int64) for p in step.pair_patches]))
+        coarse, candidates, parent = coarsen(fine, room)
+        step, pairs = step_of(fine, coarse, candidates, parent, pairs, room)
+        levels.append(slots_of(coarse, [np.asarray(p, np.int64) for p in step.pair_patches], room))
         steps.append(step)
         fine = coarse
     return tuple(levels), tuple(steps)

@@ -5,8 +5,11 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from nmm.errors import InputError
+from nmm.manifold.stack import Stack
 from nmm.physics.problem import Problem
 from nmm.solve.cycle import preconditioner
 from nmm.solve.discretise import discretise
@@ -20,33 +23,89 @@ from nmm.solve.system import apply, system_of
 
 def arrays_of(problem: Problem):
     """Discretisation, levels, steps between them, and free motions of a problem, made once."""
+    return problem.manifold.cached(("arrays", problem), lambda: make_arrays(problem))
+
+
+def make_arrays(problem: Problem):
+    """What `arrays_of` keeps."""
+    levels, steps = levels_of(problem.manifold, flux_pairs(problem))
+    return discretise(problem), levels, steps, free_motions(problem)
+
+
+def arrays_of_all(problem: Problem, stack: Stack) -> tuple[tuple[Problem, ...], Any]:
+    """The problem on every manifold of a stack, and the arrays of all with a leading axis, made once."""
 
     def make():
-        levels, steps = levels_of(problem.manifold, flux_pairs(problem))
-        return discretise(problem), levels, steps, free_motions(problem)
+        problems = tuple(problem.on(manifold) for manifold in stack)
+        room = stack[0].room
+        while True:  # arrays made before a capacity grew are made again
+            before = room.grown
+            made = [make_arrays(p) for p in problems]
+            if room.grown == before and len({jax.tree.structure(arrays) for arrays in made}) == 1:
+                break
+        return problems, jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *made)
 
-    return problem.manifold.cached(("arrays", problem), make)
+    if problem not in stack.members.cache:
+        stack.members.cache[problem] = make()
+    return stack.members.cache[problem]
 
 
-def flux_pairs(problem: Problem) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pieces of each Dirichlet term and their hosts, numbered as cells and, from there on, pieces."""
+def common_form(problems: tuple[Problem, ...], params: Mapping[str, Any]) -> tuple[Form, list[Any]]:
+    """The form that all problems of a stack share.
+
+    **Raises:** `InputError` when they differ.
+    """
+    form, data = form_of(problems[0], params)
+    for number, other in enumerate(problems):
+        if form_of(other, params)[0] != form:
+            raise InputError(f"manifold {number} has other regions than the first one", where="stack")
+    return form, data
+
+
+def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Pieces of each Dirichlet term by name and their hosts, numbered as cells and, from there on, pieces."""
     manifold = problem.manifold
     cells = manifold.grid.cells
     number = np.concatenate([manifold.whole_list, cells + np.arange(manifold.pieces)])
-    pairs = []
+    pairs = {}
     for term, edge in zip(problem.terms, problem.edges, strict=True):
         if term.dirichlet:
             pieces = np.unique(edge.piece)
-            pairs.append((cells + pieces, number[manifold.host.piece_host[pieces]]))
+            pairs[term.name] = cells + pieces, number[manifold.host.piece_host[pieces]]
     return pairs
+
+
+def options_of(solver: Multigrid, *problems: Problem):
+    """What a solve compiles to beside its form."""
+    turns = solver.turns(any(len(problem.manifold.geometry.cracks) > 0 for problem in problems))
+    return solver.tolerance, solver.max_iterations, solver.degree, turns
 
 
 def solve_compiled(problem: Problem, params: Mapping[str, Any], solver: Multigrid):
     """Unknowns and load (patches, components), and (iterations, residuals, code); traceable in `params`."""
     form, data = form_of(problem, params)
-    turns = solver.turns(len(problem.manifold.geometry.cracks) > 0)
-    options = (solver.tolerance, solver.max_iterations, solver.degree, turns)
-    return _solve(form, options, data, dict(params), arrays_of(problem))
+    return _solve(form, options_of(solver, problem), data, dict(params), arrays_of(problem))
+
+
+def solve_member(problem: Problem, params: Mapping[str, Any], solver: Multigrid, stack: Stack):
+    """The same on the manifold of a stack that `stack.index` (traced) numbers; and the problems of all."""
+    problems, arrays = arrays_of_all(problem, stack)
+    form, data = common_form(problems, params)
+    mine = jax.tree.map(lambda leaf: leaf[stack.index], arrays)
+    return problems, _solve(form, options_of(solver, *problems), data, dict(params), mine)
+
+
+def solve_stack(problem: Problem, params: Mapping[str, Any], solver: Multigrid, stack: Stack):
+    """The same for every manifold of a stack, with a leading axis."""
+    problems, arrays = arrays_of_all(problem, stack)
+    form, data = common_form(problems, params)
+    return problems, _solve_stack(form, options_of(solver, *problems), data, dict(params), arrays)
+
+
+def solve_params(problem: Problem, params: Mapping[str, Any], solver: Multigrid):
+    """The same for parameters whose every leaf has a leading axis."""
+    form, data = form_of(problem, jax.tree.map(lambda leaf: leaf[0], dict(params)))
+    return _solve_params(form, options_of(solver, problem), data, dict(params), arrays_of(problem))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -54,12 +113,34 @@ def _solve(form: Form, options, data, params, arrays):
     tolerance, limit, degree, turns = options
     discretisation, levels, steps, loose = arrays
     system = system_of(form, data, params, discretisation)
-    shape = system.load.shape
-    load = system.load
-    if loose is not None:
-        load = loose.balanced(load.T.reshape(-1)).reshape(shape[::-1]).T
     cycle = preconditioner(jax.lax.stop_gradient(system), levels, steps, degree, turns)
-    u, stats = solve(partial(apply, system), cycle, load, tolerance, limit)
-    if loose is not None:
-        u = loose.centred(u.T.reshape(-1)).reshape(shape[::-1]).T
+    if loose is None:
+        u, stats = solve(partial(apply, system), cycle, system.load, tolerance, limit)
+        return u.T, stats, system.load.T
+
+    def along(function, values):  # values (components, patches) as the (dofs,) that `FreeMotions` knows
+        return function(values.T.reshape(-1)).reshape(values.shape[::-1]).T
+
+    balanced = partial(along, loose.balanced)
+
+    def deflated(r):  # rounding would feed the motions that A does not see
+        return balanced(cycle(balanced(r)))
+
+    u, stats = solve(partial(apply, system), deflated, balanced(system.load), tolerance, limit)
+    u = along(loose.centred, u)
     return u.T, stats, system.load.T
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _solve_stack(form: Form, options, data, params, arrays):
+    return one_by_one(lambda mine: _solve(form, options, data, params, mine), arrays)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _solve_params(form: Form, options, data, params, arrays):
+    return one_by_one(lambda mine: _solve(form, options, data, mine, arrays), params)
+
+
+def one_by_one(function, over):
+    """`function` over a leading axis: in turn on a CPU, where that is faster, and side by side elsewhere."""
+    return jax.lax.map(function, over) if jax.default_backend() == "cpu" else jax.vmap(function)(over)

@@ -45,12 +45,12 @@ def test_every_coarse_function_lies_in_the_finer_space(shape, domain):
     element, xi = element[element >= 0], xi[element >= 0]
     units = xi + manifold.grid.corner(manifold.element_cells()[element])
     numbers = np.concatenate([manifold.whole_list, manifold.grid.cells + np.arange(manifold.pieces)])
-    cover, factor, home = finest(manifold), 1, numbers[element]
+    cover, factor, home, room = finest(manifold), 1, numbers[element], manifold.room
     for _ in range(2):
-        coarse, candidates, parent = coarsen(cover)
-        step, _ = step_of(cover, coarse, candidates, parent, [])
+        coarse, candidates, parent = coarsen(cover, room)
+        step, _ = step_of(cover, coarse, candidates, parent, {}, room)
         up = partial(prolong, step, nodes=(cover.ny + 1, cover.nx + 1), count=cover.count, shape=shape)
-        active = slots_of(cover, []).active
+        active = slots_of(cover, [], room).active
         assert np.abs(up(jnp.ones((1, coarse.count)))[0][active] - 1).max() < 1e-14
         values = np.random.default_rng(1).standard_normal(coarse.count)
         fine = np.asarray(up(jnp.asarray(values)[None]))[0]

@@ -18,7 +18,9 @@ STYLES = {"l2": ("o", "-", "L2"), "h1": ("s", "--", "H1")}
 
 
 def write(result: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write the figures of a record into `folder`; their paths."""
+    """Write the figures of a record into `folder`; their paths. A record of single figures has none."""
+    if result["benchmark"] == "core":
+        return []
     figure = DRAWINGS.get(result["benchmark"], outcrop)(result)
     path = folder / f"{result['benchmark']}.png"
     with replacing(path) as temporary:
@@ -128,4 +130,41 @@ def multigrid(result: Mapping[str, Any]) -> Figure:
     return figure
 
 
-DRAWINGS = {"verification": verification, "multigrid": multigrid}
+def forward(result: Mapping[str, Any]) -> Figure:
+    """Seconds against unknowns for each problem, and peak memory for both; log-log."""
+    problems = list(result["problems"])
+    figure = new_figure(5.0 * (len(problems) + 1), 4.4)
+    *panels, memory = figure.subplots(1, len(problems) + 1)
+    methods = list(dict.fromkeys(row["method"] for row in result["rows"]))
+    for number, method in enumerate(methods):
+        style = {"color": f"C{number}", "markersize": 4}
+        for panel, problem, marker in zip(panels, problems, ("o", "s"), strict=True):
+            rows = [r for r in result["rows"] if (r["method"], r["problem"]) == (method, problem)]
+            if not rows:
+                continue
+            label = f"{rows[0]['library']}: {rows[0]['solver']}"
+            unknowns = [r["unknowns"] for r in rows]
+            total = [r["seconds"]["total"] for r in rows]
+            solved = [r["seconds"]["setup"] + r["seconds"]["solve"] for r in rows]
+            own = method == "nmm"
+            panel.loglog(unknowns, total if own else solved, "o-", label=label, **style)
+            panel.loglog(unknowns, [r["first"] for r in rows] if own else total, "o:", alpha=0.6, **style)
+            memory.loglog(unknowns, [r["peak_gib"] for r in rows], marker + "-", **style)
+    for panel, problem in zip(panels, problems, strict=True):
+        panel.set_title(problem, fontsize=10)
+        panel.set_ylabel("seconds")
+    memory.set_title("both problems (squares: elasticity)", fontsize=10)
+    memory.set_ylabel("peak memory in GiB")
+    for panel in (*panels, memory):
+        panel.set_xlabel("unknowns")
+        panel.grid(True, alpha=0.3)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    figure.suptitle(
+        "solid: nmm with its cut, others without mesh; dotted: nmm with compilation, others with their mesh",
+        fontsize=9,
+    )
+    return figure
+
+
+DRAWINGS = {"verification": verification, "multigrid": multigrid, "forward": forward}

@@ -33,6 +33,7 @@ class Row:
     make: Callable[[int, str], nmm.Problem]
     cracked: bool = False
     largest: int = 512
+    blocks: str = "cut"
 
 
 def poisson_on(domain):
@@ -86,6 +87,7 @@ def families() -> Iterator[Row]:
     yield Row("elasticity, five cracks", 20, elastic_on(five_cracks()), True)
     yield Row("elasticity, slivers of 1e-10 of a cell", 12, sliver(1e-10))
     yield Row("elasticity, hole, ν = 0.49", None, elastic_on(hole, 0.49), largest=256)
+    yield Row("elasticity, hole, ν = 0.49, blocks on all elements", 25, elastic_on(hole, 0.49), blocks="all")
     yield Row("elasticity, KB7 (240 traces)", 60, outcrop, True)
 
 
@@ -122,7 +124,7 @@ def measure(family: Row, shape: str, cells: int, peer: bool) -> dict:
     system = assemble(problem, {})
     free = np.flatnonzero(np.repeat(manifold.active, c))
     matrix, load = system.matrix[free][:, free], system.load[free]
-    solver = replace(Multigrid(TOLERANCE), cycle="W" if family.cracked else "V")
+    solver = replace(Multigrid(TOLERANCE), cycle="W" if family.cracked else "V", blocks=family.blocks)
     _, first = timed(problem, solver)
     answer, seconds = timed(family.make(cells, shape), solver)
     levels = len(arrays_of(problem)[1])

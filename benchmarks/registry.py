@@ -36,6 +36,14 @@ BENCHMARKS = {
             "benchmarks.multigrid:run",
         ),
         Benchmark(
+            "forward",
+            "seconds and memory from the geometry to the solution, against other libraries",
+            "benchmarks.forward.sweep:run",
+        ),
+        Benchmark(
+            "core", "the operator against the bandwidth, gradients, batches, precision", "benchmarks.core:run"
+        ),
+        Benchmark(
             "kb7",
             "effective modulus and permeability of an outcrop with 240 traces",
             "benchmarks.outcrops:kb7",

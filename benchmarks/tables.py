@@ -202,4 +202,50 @@ def multigrid(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-BODIES = {"verification": verification, "multigrid": multigrid}
+def forward(result: Mapping[str, Any]) -> list[str]:
+    """Seconds and memory of all methods, one table for each problem."""
+    heads = (
+        "unknowns", "library", "solver", "mesh or cut", "set-up", "solve", "total", "µs an unknown",
+        "compilation", "peak GiB", "iterations", "error",
+    )  # fmt: skip
+    parts = [
+        f"{result['about'][0].upper()}{result['about'][1:]}. Seconds are medians once everything is compiled;"
+        " the first solve takes those of `compilation` longer. nmm cuts a lattice, the others take one and"
+        " the same mesh of triangles (netgen's, halved), whose time is in `mesh or cut`. Iterative solvers"
+        " reduce the residual to 1e-8. `error`: relative, of the work of the load, against a solution of"
+        " high order on graded meshes."
+    ]
+    for problem, title in result["problems"].items():
+        shown = [
+            (
+                row["unknowns"],
+                row["library"],
+                row["solver"],
+                *(row["seconds"][part] for part in ("mesh", "setup", "solve", "total")),
+                1e6 * row["seconds"]["total"] / row["unknowns"],
+                row["compile"],
+                row["peak_gib"],
+                row["iterations"],
+                row["error"],
+            )
+            for row in result["rows"]
+            if row["problem"] == problem
+        ]
+        parts += [f"## {problem.capitalize()}", title[0].upper() + title[1:] + ".", table(heads, shown)]
+    if result["skipped"]:
+        parts += ["## Skipped", table(("method", "reason", "problems"), reasons(result["skipped"]))]
+    checks = [(c["check"], c["value"], c["expected"], PASSED[c["passed"]]) for c in result["checks"]]
+    return [*parts, "## Checks", table(("check", "value", "expected", "passed"), checks)]
+
+
+def core(result: Mapping[str, Any]) -> list[str]:
+    """One row for each figure."""
+    heads = ("figure", "value", "expected", "passed", "of")
+    of = {row["figure"]: row["parts"] for row in result["rows"]}
+    shown = [
+        (c["check"], c["value"], c["expected"], PASSED[c["passed"]], of[c["check"]]) for c in result["checks"]
+    ]
+    return [f"{result['about'][0].upper()}{result['about'][1:]}.", table(heads, shown)]
+
+
+BODIES = {"verification": verification, "multigrid": multigrid, "forward": forward, "core": core}

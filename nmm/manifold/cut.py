@@ -125,6 +125,7 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray, room: Room) -> Man
         patch_node,
         piece_host,
         pairs,
+        facets["segment"],
         stats,
         polygons,
         room,

@@ -20,7 +20,7 @@ class Host(HostOnly):
     """What only the host needs of a cut.
 
     `links` (n, 2) are the pairs of elements that share an uncut side, without those between two whole
-    cells.
+    cells; `facet_segment` (facets,) the segments that facets lie on, those of the boundary first.
     """
 
     geometry: Geometry
@@ -31,6 +31,7 @@ class Host(HostOnly):
     patch_node: np.ndarray
     piece_host: np.ndarray
     links: np.ndarray
+    facet_segment: np.ndarray
     stats: dict[str, Any]
     polygons: np.ndarray
     room: Room

@@ -144,7 +144,7 @@ def boundary_facets(manifold: Manifold) -> Facets:
             normal=manifold.facet_normal[:count],
             entity=manifold.facet_entity[:count],
             side=manifold.facet_side[:count],
-            straight=straight_of(ends, manifold.facet_side[:count], manifold.geometry),
+            straight=straight_of(ends, manifold.host.facet_segment, manifold.geometry),
         )
 
     return manifold.cached("facets", make)

@@ -1,9 +1,6 @@
 """The straight stretches of a boundary that the cracks and the lattice have cut into pieces."""
 
-from typing import Any
-
 import numpy as np
-import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -41,17 +38,13 @@ def straight_runs(geometry: Geometry) -> np.ndarray:
     return ends[run] + geometry.shift
 
 
-def straight_of(ends: np.ndarray, side: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """The straight stretch (n, 2, 2) of every facet: on the boundary the one that its middle lies on.
+def straight_of(ends: np.ndarray, segment: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """The straight stretch (n, 2, 2) of every facet.
 
-    `ends` (n, 2, 2) in the user's coordinates, `side` (n,) 0 on the boundary; a facet of a crack face is
-    returned as it is.
+    `ends` (n, 2, 2) in the user's coordinates, `segment` (n,) that the facet lies on, those of the boundary
+    first; a facet of a crack face is returned as it is.
     """
     result = np.array(ends, dtype=float)
-    outer = np.flatnonzero(side == 0)
-    if len(outer):
-        runs = np.unique(straight_runs(geometry), axis=0)
-        lines: Any = shapely.linestrings(runs)
-        tree = shapely.STRtree(lines)
-        result[outer] = runs[tree.nearest(shapely.points(result[outer].mean(axis=1)))]
+    outer = np.flatnonzero(segment < len(geometry.boundary))
+    result[outer] = straight_runs(geometry)[segment[outer]]
     return result

@@ -6,7 +6,7 @@ that is what keeps the iteration count independent of the cuts.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 
@@ -18,13 +18,16 @@ from nmm.cover.weights import hat_values
 from nmm.solve.levels import Level, Step
 from nmm.solve.small import inverse, largest_of_tridiagonal
 from nmm.solve.stencil import CORNERS, Cells, upper_index
-from nmm.solve.system import System, apply, diagonal, gathered, scattered
+from nmm.solve.system import System, apply, diagonal, gathered, on_lattice, scattered
 
 INTERVAL = {1: 4.0, 2: 4.0, 3: 6.0, 4: 10.0}
 """The smoother works on [λ_max / INTERVAL[degree], 1.1 λ_max]."""
 
-SINGULAR = 1e-8
+SINGULAR = {"float64": 1e-8, "float32": 1e-4}
 """Pivots of blocks, in the scale of their diagonals, that count as zero: rounding would fill the inverses."""
+
+SHIFT = {"float64": 1e-10, "float32": 1e-6}
+"""What is added to the scaled diagonal of the coarsest operator, in case parts float."""
 
 LANCZOS = 10
 """Steps in which the largest eigenvalue of the smoother is estimated."""
@@ -32,17 +35,22 @@ LANCZOS = 10
 
 @dataclass(frozen=True)
 class Smoother:
-    """Operator of a level, the inverses of its blocks (n, kc, kc), of its diagonal, and λ_max of B A."""
+    """Operator of a level, the inverses of its blocks (n, kc, kc), of its diagonal, and λ_max of B A.
+
+    `cells`: the inverses of the blocks of the whole cells, if they have any.
+    """
 
     system: System
     blocks: jax.Array
     inverse: jax.Array
     largest: jax.Array
+    cells: Cells | None
 
     def base(self, r: jax.Array) -> jax.Array:
         """B r."""
         product_ = jnp.einsum("nab,nb->na", self.blocks, gathered(r, self.system.patches))
-        return scattered(self.inverse * r, product_, self.system.patches)
+        total = scattered(self.inverse * r, product_, self.system.patches)
+        return total if self.cells is None else total + on_lattice(self.cells, r)
 
 
 def child_table(shape: str):
@@ -88,7 +96,8 @@ def coarse_cells(cells: Cells, step: Step, components: int) -> Cells:
         total = 0.0
         for fine, dx, dy, relation in children:
             wide = np.kron(relation, np.eye(components))
-            matrices = unit if cells.matrices is None else cells.matrices[fine]
+            wide = jnp.asarray(wide, cells.theta.dtype)
+            matrices = jnp.asarray(unit, wide.dtype) if cells.matrices is None else cells.matrices[fine]
             coarse = jnp.einsum("ia,mij,jb->mab", wide, matrices, wide)[:, rows, columns]
             total = total + jnp.einsum("me,myx->eyx", coarse, inner[fine, :, dy::2, dx::2])
         thetas.append(jnp.where(jnp.asarray(step.whole[kind]), total, 0.0))
@@ -124,8 +133,8 @@ def coarse_system(system: System, step: Step, level: Level) -> System:
     return System(cells, pieces, jnp.asarray(level.patches), pairs, patches, load, system.beta)
 
 
-def smoother(system: System, level: Level) -> Smoother:
-    """Blocks, diagonal and largest eigenvalue of a level."""
+def smoother(system: System, level: Level, everywhere: bool) -> Smoother:
+    """Blocks, diagonal and largest eigenvalue of a level; `everywhere`, whole cells have blocks too."""
     c = system.load.shape[0]
     k = level.patches.shape[1]
     main = diagonal(system)
@@ -145,17 +154,84 @@ def smoother(system: System, level: Level) -> Smoother:
     real = jnp.asarray(level.slots)[:, 0, 0] < slots - 1
     blocks = jnp.where(real[:, None, None], blocks, 0.0)
     alone = jnp.ones(main.shape[1], bool).at[jnp.asarray(level.patches)].set(False)
+    cells = inverse_cells(system) if everywhere else None
+    if cells is not None:
+        alone = alone & (jnp.arange(main.shape[1]) >= lattice_nodes(cells))
     good = (main > 0) & alone & jnp.asarray(level.active)
-    made = Smoother(system, blocks, jnp.where(good, 1 / jnp.where(good, main, 1.0), 0.0), jnp.ones(()))
-    largest = largest_eigenvalue(made, jnp.asarray(level.active), main)
-    return Smoother(system, blocks, made.inverse, largest)
+    single = jnp.where(good, 1 / jnp.where(good, main, 1.0), 0.0)
+    made = Smoother(system, blocks, single, jnp.ones(()), cells)
+    return replace(made, largest=largest_eigenvalue(made, jnp.asarray(level.active), main))
+
+
+def lattice_nodes(cells: Cells) -> int:
+    """Number of lattice nodes."""
+    return (cells.theta.shape[2] - 1) * (cells.theta.shape[3] - 1)
+
+
+def inverse_cells(system: System) -> Cells:
+    """Inverses of the diagonal blocks that belong to the whole cells, row by row of the lattice."""
+    cells, c = system.cells, system.load.shape[0]
+    near = neighbour_entries(system)
+    corners = CORNERS[cells.shape]
+    size = len(corners[0]) * c
+    rows, columns = np.triu_indices(size)
+    inner = cells.theta[:, :, 1:-1, 1:-1]
+    whole = jnp.any(inner != 0, axis=1)
+    ny, nx = whole.shape[1:]
+    thetas = []
+    for kind, places in enumerate(corners):
+        parts = [
+            [near[_offset(a, b)][:, :, a[1] : a[1] + ny, a[0] : a[0] + nx] for b in places] for a in places
+        ]
+        block = jnp.stack([jnp.stack(row, 2) for row in parts], 0)  # (k, c, c, k, ny, nx): a, i, j, b
+        block = jnp.transpose(block, (4, 5, 0, 1, 3, 2)).reshape(ny, nx, size, size)
+        theta = jax.lax.map(lambda row: inverse_blocks(row)[:, rows, columns], block)
+        thetas.append(jnp.where(whole[kind], jnp.moveaxis(theta, -1, 0), 0.0))
+    theta = jnp.pad(jnp.stack(thetas), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    return Cells(theta, None, cells.shape)
+
+
+def _offset(a, b) -> int:
+    """Number of the step from corner a to corner b among the nine neighbours of a node."""
+    return 3 * (b[1] - a[1] + 1) + b[0] - a[0] + 1
+
+
+def neighbour_entries(system: System) -> jax.Array:
+    """Entries (9, c, c, ny + 1, nx + 1) of the matrix between lattice nodes and their neighbours."""
+    cells, c = system.cells, system.load.shape[0]
+    rows, columns = (n - 1 for n in cells.theta.shape[-2:])
+    nodes = rows * columns
+    total = jnp.zeros((9, c, c, rows, columns), cells.theta.dtype)
+    for kind, corners in enumerate(CORNERS[cells.shape]):
+        index = upper_index(len(corners) * c)
+        for (p, a), (q, b) in product(enumerate(corners), enumerate(corners)):
+            theta = cells.theta[kind, :, 1 - a[1] : 1 - a[1] + rows, 1 - a[0] : 1 - a[0] + columns]
+            for i, j in product(range(c), range(c)):
+                row, column = p * c + i, q * c + j
+                if cells.matrices is None:
+                    value = theta[index[row, column]]
+                else:
+                    value = jnp.tensordot(cells.matrices[kind, :, row, column], theta, 1)
+                total = total.at[_offset(a, b), i, j].add(value)
+    total = jnp.moveaxis(total.reshape(9, c, c, nodes), 3, 1).reshape(9 * nodes, c, c)
+    batches = [(system.pieces, system.patches), *zip(system.pairs, system.pair_patches, strict=True)]
+    for matrices, patches in batches:
+        k = patches.shape[1]
+        first, second = patches[:, :, None], patches[:, None, :]
+        right = second % columns - first % columns
+        up = second // columns - first // columns
+        near = (first < nodes) & (second < nodes) & (abs(right) <= 1) & (abs(up) <= 1)
+        where = jnp.where(near, (3 * (up + 1) + right + 1) * nodes + first, 9 * nodes)
+        values = jnp.moveaxis(matrices.reshape(-1, k, c, k, c), 2, 3)
+        total = total.at[where.reshape(-1)].add(values.reshape(-1, c, c), mode="drop")
+    return jnp.moveaxis(total.reshape(9, nodes, c, c), 1, 3).reshape(9, c, c, rows, columns)
 
 
 def inverse_blocks(blocks: jax.Array) -> jax.Array:
     """Pseudo-inverses of symmetric blocks in the scale of their diagonals."""
     main = jnp.einsum("nii->ni", blocks)
     scale = jnp.where(main > 0, 1 / jnp.sqrt(jnp.where(main > 0, main, 1.0)), 0.0)
-    result = inverse(blocks * scale[:, :, None] * scale[:, None, :], SINGULAR)
+    result = inverse(blocks * scale[:, :, None] * scale[:, None, :], SINGULAR[blocks.dtype.name])
     return result * scale[:, :, None] * scale[:, None, :]
 
 
@@ -236,17 +312,51 @@ def bottom_inverse(system: System, level: Level) -> jax.Array:
     dense = jax.vmap(partial(apply, system))(unit).reshape(size, size)
     good = (jnp.diag(dense) > 0) & jnp.tile(jnp.asarray(level.active), shape[0])
     scale = jnp.where(good, 1 / jnp.sqrt(jnp.where(good, jnp.diag(dense), 1.0)), 0.0)
-    scaled = dense * scale[:, None] * scale[None, :] + jnp.diag(jnp.where(good, 1e-10, 1.0))
+    scaled = dense * scale[:, None] * scale[None, :] + jnp.diag(jnp.where(good, SHIFT[dense.dtype.name], 1.0))
     return jnp.linalg.inv(scaled) * scale[:, None] * scale[None, :]
 
 
+def cast(tree, dtype):
+    """The floating arrays of a pytree in another precision."""
+
+    def one(leaf):
+        floating = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+        return jnp.asarray(leaf, dtype) if floating else leaf
+
+    return jax.tree.map(one, tree)
+
+
+def in_precision(system: System, name: str, make: Callable[[System], Callable]) -> Callable:
+    """The cycle that `make` makes of a system, worked out in the precision `name`."""
+    dtype = system.load.dtype
+    if dtype == name:
+        return make(system)
+    cycle = make(cast(system, name))
+
+    def rounded(r):
+        size = jnp.linalg.norm(r)
+        small = (r / jnp.where(size > 0, size, 1.0)).astype(name)
+        return cycle(small).astype(dtype) * size
+
+    return rounded
+
+
 def preconditioner(
-    system: System, levels: tuple[Level, ...], steps: tuple[Step, ...], degree: int, turns: int
+    system: System,
+    levels: tuple[Level, ...],
+    steps: tuple[Step, ...],
+    degree: int,
+    turns: int,
+    everywhere: bool,
 ) -> Callable[[jax.Array], jax.Array]:
-    """One cycle of multigrid for A x = r; `turns` 1 is the V-cycle, 2 the W-cycle."""
+    """One cycle of multigrid for A x = r; `turns` 1 is the V-cycle, 2 the W-cycle.
+
+    It works in the precision of `system`.
+    """
+    steps = cast(steps, system.load.dtype)
     smoothers = []
     for i, level in enumerate(levels[:-1]):
-        smoothers.append(smoother(system, level))
+        smoothers.append(smoother(system, level, everywhere))
         system = coarse_system(system, steps[i], levels[i + 1])
     shape = system.load.shape
     bottom = bottom_inverse(system, levels[-1])

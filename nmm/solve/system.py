@@ -47,13 +47,18 @@ def scattered(total: jax.Array, values: jax.Array, patches: jax.Array) -> jax.Ar
     return total.at[:, patches].add(jnp.moveaxis(values.reshape(*patches.shape, c), -1, 0))
 
 
+def on_lattice(cells: Cells, u: jax.Array) -> jax.Array:
+    """Product of the whole cells with u (components, patches)."""
+    c = u.shape[0]
+    rows, columns = (n - 1 for n in cells.theta.shape[-2:])
+    nodes = rows * columns
+    lattice = apply_cells(cells, u[:, :nodes].reshape(c, rows, columns)).reshape(c, nodes)
+    return jnp.concatenate([lattice, jnp.zeros_like(u[:, nodes:])], 1)
+
+
 def apply(system: System, u: jax.Array) -> jax.Array:
     """K u for u (components, patches)."""
-    c = u.shape[0]
-    ny, nx = (n - 2 for n in system.cells.theta.shape[-2:])
-    nodes = (ny + 1) * (nx + 1)
-    lattice = apply_cells(system.cells, u[:, :nodes].reshape(c, ny + 1, nx + 1)).reshape(c, nodes)
-    total = jnp.concatenate([lattice, jnp.zeros_like(u[:, nodes:])], 1)
+    total = on_lattice(system.cells, u)
     batches = [(system.pieces, system.patches), *zip(system.pairs, system.pair_patches, strict=True)]
     for matrices, patches in batches:
         product = jnp.einsum("nab,nb->na", matrices, gathered(u, patches))

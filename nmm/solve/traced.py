@@ -11,7 +11,7 @@ import numpy as np
 from nmm.errors import InputError
 from nmm.manifold.stack import Stack
 from nmm.physics.problem import Problem
-from nmm.solve.cycle import preconditioner
+from nmm.solve.cycle import in_precision, preconditioner
 from nmm.solve.discretise import discretise
 from nmm.solve.form import Form, form_of
 from nmm.solve.held import free_motions
@@ -78,7 +78,8 @@ def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def options_of(solver: Multigrid, *problems: Problem):
     """What a solve compiles to beside its form."""
     turns = solver.turns(any(len(problem.manifold.geometry.cracks) > 0 for problem in problems))
-    return solver.tolerance, solver.max_iterations, solver.degree, turns
+    cycle = (solver.degree, turns, solver.blocks == "all")
+    return solver.tolerance, solver.max_iterations, cycle, solver.precision
 
 
 def solve_compiled(problem: Problem, params: Mapping[str, Any], solver: Multigrid):
@@ -110,10 +111,13 @@ def solve_params(problem: Problem, params: Mapping[str, Any], solver: Multigrid)
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _solve(form: Form, options, data, params, arrays):
-    tolerance, limit, degree, turns = options
+    tolerance, limit, (degree, turns, everywhere), precision = options
     discretisation, levels, steps, loose = arrays
     system = system_of(form, data, params, discretisation)
-    cycle = preconditioner(jax.lax.stop_gradient(system), levels, steps, degree, turns)
+    make = partial(
+        preconditioner, levels=levels, steps=steps, degree=degree, turns=turns, everywhere=everywhere
+    )
+    cycle = in_precision(jax.lax.stop_gradient(system), precision, make)
     if loose is None:
         u, stats = solve(partial(apply, system), cycle, system.load, tolerance, limit)
         return u.T, stats, system.load.T

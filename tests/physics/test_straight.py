@@ -17,9 +17,10 @@ def facets_of(geometry, pieces=3):
     ends = np.stack([points[:-1], points[1:]], axis=2).reshape(-1, 2, 2)
     along = (ends[:, 1] - ends[:, 0]) / np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)[:, None]
     entity = np.tile(geometry.boundary_entity, pieces)
+    segment = np.tile(np.arange(len(geometry.boundary)), pieces)
     side = np.zeros(len(ends), dtype=int)
     normal = np.stack([along[:, 1], -along[:, 0]], axis=1)
-    return Facets(ends, normal, entity, side, straight_of(ends, side, geometry))
+    return Facets(ends, normal, entity, side, straight_of(ends, segment, geometry))
 
 
 @pytest.fixture(params=[0.0, 1e5], ids=["near", "far"])

@@ -10,9 +10,13 @@ import pytest
 import nmm
 from nmm.cover import hat_values
 from nmm.manifold.locate import locate
+from nmm.solve.assemble import assemble
 from nmm.solve.covers import coarsen, finest, parents_of
-from nmm.solve.cycle import prolong
+from nmm.solve.cycle import cell_matrices, inverse_cells, prolong
+from nmm.solve.discretise import discretise
+from nmm.solve.form import form_of
 from nmm.solve.levels import slots_of, step_of
+from nmm.solve.system import system_of
 
 SHAPES = ("quad", "triangle")
 PLATE = nmm.rectangle(-1.003, -1.001, 1.002, 1.004)
@@ -133,3 +137,43 @@ def test_an_outcrop_with_loose_blocks_of_every_size_converges():
     grid = nmm.forward(problem, nmm.Multigrid(1e-10))()
     assert len(grid.held) == 18 and grid.stats.iterations <= 40
     assert grid.dofs == pytest.approx(direct.dofs, abs=1e-6 * np.abs(direct.dofs).max())
+
+
+def test_blocks_on_all_elements_solve_nearly_incompressible_material():
+    problem = elastic(HOLE, 32, nu=0.49)
+    exact = nmm.forward(problem, nmm.Direct())()
+    few = nmm.forward(problem, nmm.Multigrid(1e-10, blocks="all"))()
+    many = nmm.forward(problem, nmm.Multigrid(1e-10))()
+    assert few.dofs == pytest.approx(exact.dofs, abs=1e-7 * np.abs(exact.dofs).max())
+    assert few.stats.iterations <= 0.7 * many.stats.iterations
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_blocks_of_whole_cells_are_inverses_of_the_assembled_matrix(shape):
+    problem = elastic(CRACK, 12, shape)
+    manifold, wanted = problem.manifold, assemble(problem, {}).matrix.toarray()
+    form, data = form_of(problem, {})
+    found = inverse_cells(system_of(form, data, {}, discretise(problem)))
+    cover = finest(manifold)
+    cells = np.flatnonzero(cover.whole)
+    nodes = cover.cell_nodes(cells)
+    dofs = (nodes[:, :, None] * 2 + np.arange(2)).reshape(len(cells), -1)
+    inverses = cell_matrices(found, jnp.asarray(cover.lattice(cells)), dofs.shape[1])
+    for cell in range(0, len(cells), 7):
+        block = wanted[np.ix_(dofs[cell], dofs[cell])]
+        assert np.asarray(inverses[cell]) == pytest.approx(np.linalg.inv(block), rel=1e-8, abs=1e-10)
+
+
+@pytest.mark.parametrize("domain", [HOLE, FIVE], ids=["hole", "cracks"])
+def test_a_cycle_in_single_precision_costs_no_iterations(domain):
+    problem = elastic(domain, 32)
+    double = nmm.forward(problem, nmm.Multigrid(1e-10))()
+    single = nmm.forward(problem, nmm.Multigrid(1e-10, precision="float32"))()
+    assert single.result.converged and single.stats.iterations <= double.stats.iterations + 1
+    assert single.dofs == pytest.approx(double.dofs, abs=1e-7 * np.abs(double.dofs).max())
+
+
+@pytest.mark.parametrize("wrong", [{"degree": 5}, {"cycle": "F"}, {"blocks": "some"}, {"precision": "half"}])
+def test_options_that_do_not_exist_are_errors(wrong):
+    with pytest.raises(nmm.InputError, match=next(iter(wrong))):
+        nmm.Multigrid(**wrong)

@@ -227,6 +227,7 @@ def test_the_residuals_on_the_way_are_kept():
 def test_nothing_in_the_program_waits_for_batched_lapack():
     problem = elastic(cells=40)
     form, data = form_of(problem, NUMBERS)
-    text = _solve.lower(form, (1e-8, 200, 3, 2), data, NUMBERS, arrays_of(problem)).as_text()
+    options = (1e-8, 200, (3, 2, True), "float64")
+    text = _solve.lower(form, options, data, NUMBERS, arrays_of(problem)).as_text()
     calls = [line for line in text.splitlines() if "@lapack" in line]
     assert calls and not any(re.search(r"tensor<\d+x\d+x\d+x", line) for line in calls)

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from benchmarks.tables import groups, rate
 from nmm.results.files import replacing
@@ -109,8 +109,8 @@ def multigrid(result: Mapping[str, Any]) -> Figure:
         rows = [r for r in result["rows"] if r["problem"] == problem and r["shape"] == "quad"]
         cells = [r["cells"] for r in rows]
         left.semilogx(cells, [r["iterations"] for r in rows], "o-", color=f"C{number}", label=problem)
-        if all(r["peer_iterations"] for r in rows):
-            left.semilogx(cells, [r["peer_iterations"] for r in rows], ":", color=f"C{number}")
+        peers = [(r["cells"], r["peer_iterations"]) for r in rows if r["peer_iterations"]]
+        left.semilogx(*zip(*peers, strict=True) if peers else ([], []), ":", color=f"C{number}")
     for key, marker, name in (("seconds", "o", "nmm"), ("peer_seconds", "x", "PyAMG")):
         rows = [r for r in result["rows"] if r[key] is not None]
         right.loglog([r["unknowns"] for r in rows], [r[key] for r in rows], marker, label=name, alpha=0.7)
@@ -158,6 +158,11 @@ def forward(result: Mapping[str, Any]) -> Figure:
     for panel in (*panels, memory):
         panel.set_xlabel("unknowns")
         panel.grid(True, alpha=0.3)
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.set_xlim(4e4 if not result["quick"] else None, None)
+    memory.yaxis.set_major_locator(FixedLocator([0.25, 0.5, 1, 2, 4]))
+    memory.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    memory.yaxis.set_minor_formatter(NullFormatter())
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(

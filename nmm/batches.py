@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -16,7 +15,8 @@ from nmm.manifold.manifold import Manifold
 from nmm.manifold.stack import Stack, stack
 from nmm.physics.problem import check_values
 from nmm.physics.values import check_parameters
-from nmm.results.solution import Several, Solution
+from nmm.results.record import Several
+from nmm.results.solution import Solution
 from nmm.solve.traced import solve_params, solve_stack
 
 
@@ -80,14 +80,12 @@ def separated(forward: Forward, problems, params, answer, begin: float) -> list[
         return solutions
     seconds = {"setup": 0.0, "solve": (time.perf_counter() - begin) / len(problems)}
     made = []
-    for i, solution in enumerate(solutions):
-        given = jax.tree.map(np.asarray, solution.params)
-        check_values(solution.problem, given)
-        steps = int(solution.iterations)
-        one = finished(
-            solution.problem, given, solution.dofs, steps, history[i], solution.code, load[i], seconds
+    for i, u in enumerate(solutions):
+        given = jax.tree.map(np.asarray, u.params)
+        check_values(u.problem, given)
+        made.append(
+            finished(u.problem, given, u.dofs, int(u.iterations), history[i], u.code, load[i], seconds)
         )
-        made.append(replace(one, params=given))
         if forward.throw:
-            insist(one, f"member {i} of the batch: ")
+            insist(made[-1], f"member {i} of the batch: ")
     return made

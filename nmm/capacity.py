@@ -14,13 +14,13 @@ from nmm.errors import CapacityError
 class Room:
     """Capacities by name, with some headroom; `fixed` ones are never exceeded, others grow when asked to.
 
-    `grown` counts how often a capacity that was given out had to grow.
+    `growths` counts how often a capacity that was given out had to grow.
     """
 
     def __init__(self, taken: dict[str, int] | None = None, fixed: bool = False):
         self.taken: dict[str, int] = {} if taken is None else taken
         self.fixed = fixed
-        self.grown = 0
+        self.growths = 0
 
     def __call__(self, name: str, count: int) -> int:
         """Rows that are reserved for `count` rows of `name`.
@@ -37,7 +37,7 @@ class Room:
                 hint="cut the larger geometry first, or leave the capacity out and use nmm.stack, "
                 "which takes the largest of each",
             )
-        self.grown += have is not None
+        self.growths += have is not None
         self.taken[name] = grown(count + 4 * math.isqrt(count))
         return self.taken[name]
 

@@ -14,8 +14,8 @@ from nmm.manifold.manifold import Manifold
 from nmm.manifold.stack import Stack
 from nmm.physics.problem import Problem, check_values
 from nmm.physics.values import check_parameters
-from nmm.results.record import Record
-from nmm.results.solution import Several, Solution
+from nmm.results.record import Record, Several
+from nmm.results.solution import Solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.choice import Auto
 from nmm.solve.choice import solver as named_solver

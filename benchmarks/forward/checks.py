@@ -48,8 +48,9 @@ def ratios(rows: Sequence[Row], mine: Row) -> Iterator[Verdict]:
         name = f"{where}: first solve with compilation / {library} without its mesh"
         yield at_most(name, first, 1 / 3) if library == "scikit-fem" else seen(name, first)
         yield seen(f"{where}: error / {library}", mine["error"] / peer["error"])
-    peer = find(rows, "feax", problem)
-    if peer is not None:
+    peers = [row for row in rows if row["library"] == "feax" and row["problem"] == problem]
+    if peers:  # at the size and with the solver that are best for it
+        peer = min(peers, key=lambda row: without_mesh(row) / row["unknowns"])
         ours, theirs = (seconds / mine["unknowns"], without_mesh(peer) / peer["unknowns"])
         name = f"{where}: seconds an unknown / feax with {grouped(peer['unknowns'])}, without its mesh"
         yield at_most(name, ours / theirs, 1 / 40)
@@ -78,11 +79,10 @@ def growth(rows: Sequence[Row], problem: str, full: bool) -> Iterator[Verdict]:
         yield Verdict(name, peak, "< 4", reached and peak < 4)
 
 
-def find(rows: Sequence[Row], library: str, problem: str, size: int | None = None) -> Row | None:
-    """The fastest row of a library; without `size`, on the largest problem that it solved."""
-    mine = [row for row in rows if row["library"] == library and row["problem"] == problem]
-    size = size or max((row["asked"] for row in mine), default=0)
-    return min((row for row in mine if row["asked"] == size), key=without_mesh, default=None)
+def find(rows: Sequence[Row], library: str, problem: str, size: int) -> Row | None:
+    """The fastest row of a library on a problem of that size."""
+    mine = (row for row in rows if (row["library"], row["problem"], row["asked"]) == (library, problem, size))
+    return min(mine, key=without_mesh, default=None)
 
 
 def without_mesh(row: Row) -> float:

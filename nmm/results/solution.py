@@ -1,7 +1,7 @@
 """A solution: evaluation anywhere, stresses, errors, reactions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import shapely
 from jax.core import Tracer
 
 from nmm.cover.weights import hat_values
@@ -18,33 +17,18 @@ from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import Mesh
 from nmm.physics.models import strain_density
-from nmm.physics.problem import Problem, coefficient_values
+from nmm.physics.problem import coefficient_values
 from nmm.physics.values import evaluate
 from nmm.pytrees import tree
 from nmm.results.errors import energy_rule, errors
-from nmm.results.record import Record, Stats
+from nmm.results.forces import Forces, balance, mean_moment, supports
+from nmm.results.overlap import overlap
+from nmm.results.record import Record, Several, Stats
 from nmm.results.recovery import raw_gradients, recover, recovered_gradients
 from nmm.results.single import plot_solution, save_solution
 from nmm.solve.assemble import System, assemble
-from nmm.solve.boundary import reaction
 from nmm.solve.krylov import outcome
 from nmm.solve.linear import Result
-
-
-@dataclass(frozen=True, eq=False)
-class Several:
-    """Stands for the problem of a batch where which of them is meant is only known in compiled code."""
-
-    problems: tuple[Problem, ...]
-
-    @property
-    def manifold(self) -> Manifold:
-        raise InputError(
-            "which geometry a solution belongs to is not known inside vmap",
-            hint="use nmm.batch, or split() the solution outside of vmap",
-        )
-
-    model = manifold
 
 
 @tree("problem", "record", eq=False)
@@ -277,15 +261,8 @@ class Solution:
         return {name: force.sum(0) for name, (_, force) in self._supports.items()}
 
     @cached_property
-    def _supports(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        problem, manifold = self.problem, self.manifold
-        patches = manifold.element_patches()
-        local = self.dofs[patches].reshape(len(patches), -1)
-        return {
-            term.name: (edge.points, reaction(problem, term, edge, self.params, self.system.beta, local))
-            for term, edge in zip(problem.terms, problem.edges, strict=True)
-            if term.dirichlet or term.kind == "robin"
-        }
+    def _supports(self) -> Forces:
+        return supports(self)
 
     @cached_property
     def loads(self) -> dict[str, np.ndarray]:
@@ -303,71 +280,24 @@ class Solution:
     @cached_property
     def balance(self) -> dict[str, Any]:
         """Sum of all forces (and the moment about the centre of the box) relative to their magnitude."""
-        points, forces = self._all_forces
-        total = forces.sum(0)
-        scale = np.abs(forces).sum() or 1.0
-        relative = float(np.abs(total).max() / scale)
-        moment = None
-        if forces.shape[1] == 2:
-            box = self.manifold.box
-            centre, size = (box[:2] + box[2:]) / 2, np.linalg.norm(box[2:] - box[:2])
-            x, y = (points - centre).T
-            moment = float((x * forces[:, 1] - y * forces[:, 0]).sum())
-            relative = max(relative, abs(moment) / (scale * size))
-        return {"residual": relative, "resultant": total.tolist(), "moment": moment}
-
-    def _first_moment(self) -> np.ndarray:
-        points, forces = self._all_forces
-        box = self.manifold.box
-        centre = (box[:2] + box[2:]) / 2
-        return np.einsum("nc,ni->ci", forces, points - centre) / outline_area(self.manifold)
+        return balance(*self._all_forces, self.manifold.box)
 
     def mean_stress(self) -> np.ndarray:
         """Mean stress (2, 2) over the area inside the outline, from the forces on the body (∫σ = Σ f ⊗ x)."""
         self._elastic("mean stress")
-        m = self._first_moment()
+        m = mean_moment(*self._all_forces, self.manifold)
         return (m + m.T) / 2
 
     def mean_flux(self) -> np.ndarray:
         """Mean of k∇u (2,) over the area inside the outline, from the fluxes through the boundary."""
         if self.problem.model.components != 1:
             raise InputError("mean_flux belongs to scalar models; use mean_stress")
-        return self._first_moment()[0]
+        return mean_moment(*self._all_forces, self.manifold)[0]
 
     @cached_property
     def overlap(self) -> dict[str, float]:
-        """Length of crack faces that interpenetrate, and by how much at most.
-
-        Faces of parts that nothing holds are left out: where those parts sit is a convention.
-        """
-        manifold = self.manifold
-        if self.problem.model.components == 1:
-            return {"length": 0.0, "max": 0.0}
-        count = manifold.facets
-        loose = np.isin(manifold.host.piece_part, [part["part"] for part in self.held])
-        piece, twin = manifold.facet_piece[:count], manifold.facet_twin[:count]
-        left = np.flatnonzero((manifold.facet_side[:count] == 1) & (twin >= 0))
-        left = left[~loose[piece[left]] & ~loose[piece[twin[left]]]]
-        if not len(left):
-            return {"length": 0.0, "max": 0.0}
-        right = manifold.facet_twin[left]
-        whole = len(manifold.whole_list)
-        gaps = []
-        for t in (0.0, 0.5, 1.0):
-            values = []
-            for face, s in ((left, t), (right, 1 - t)):
-                ends = manifold.facet_ends[face]
-                xi = ends[:, 0] + s * (ends[:, 1] - ends[:, 0])
-                values.append(self._values(whole + manifold.facet_piece[face], xi))
-            gaps.append(((values[1] - values[0]) * manifold.facet_normal[left]).sum(1))
-        gap = np.stack(gaps, -1)
-        ends = manifold.facet_ends[left]
-        length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) * manifold.grid.h
-        closed = gap < -1e-9 * max(float(np.abs(self.dofs).max()), np.finfo(float).tiny)
-        return {
-            "length": float((length * closed.mean(1)).sum()),
-            "max": float(max(0.0, -gap.min())) if closed.any() else 0.0,
-        }
+        """Length of crack faces that interpenetrate, and by how much at most; see `results.overlap`."""
+        return overlap(self)
 
     def errors(self, exact: Any) -> dict[str, float | None]:
         """Relative errors against an exact solution: l2, h1 (seminorm) and max at quadrature points.
@@ -407,9 +337,3 @@ def stresses(density, gradient, values):
 _stresses = jax.jit(
     lambda density, gradient, values: jax.vmap(jax.grad(density))(gradient, values), static_argnums=0
 )
-
-
-def outline_area(manifold: Manifold) -> float:
-    """Area inside the outer boundary, holes included."""
-    parts = shapely.get_parts(manifold.geometry.polygon)
-    return float(sum(shapely.Polygon(p.exterior).area for p in parts))

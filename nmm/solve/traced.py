@@ -39,9 +39,9 @@ def arrays_of_all(problem: Problem, stack: Stack) -> tuple[tuple[Problem, ...], 
         problems = tuple(problem.on(manifold) for manifold in stack)
         room = stack[0].room
         while True:  # arrays made before a capacity grew are made again
-            before = room.grown
+            before = room.growths
             made = [make_arrays(p) for p in problems]
-            if room.grown == before and len({jax.tree.structure(arrays) for arrays in made}) == 1:
+            if room.growths == before and len({jax.tree.structure(arrays) for arrays in made}) == 1:
                 break
         return problems, jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *made)
 
@@ -90,6 +90,12 @@ def solve_compiled(problem: Problem, params: Mapping[str, Any], solver: Multigri
 
 def solve_member(problem: Problem, params: Mapping[str, Any], solver: Multigrid, stack: Stack):
     """The same on the manifold of a stack that `stack.index` (traced) numbers; and the problems of all."""
+    if jnp.ndim(stack.index) != 0:
+        raise InputError(
+            f"a stack of {len(stack)} manifolds, and one is wanted",
+            where="manifold",
+            hint="use nmm.batch(forward, stack, params), or jax.vmap over the stack",
+        )
     problems, arrays = arrays_of_all(problem, stack)
     form, data = common_form(problems, params)
     mine = jax.tree.map(lambda leaf: leaf[stack.index], arrays)
@@ -112,7 +118,8 @@ def solve_params(problem: Problem, params: Mapping[str, Any], solver: Multigrid)
 @partial(jax.jit, static_argnums=(0, 1))
 def _solve(form: Form, options, data, params, arrays):
     tolerance, limit, (degree, turns, everywhere), precision = options
-    discretisation, levels, steps, loose = arrays
+    # Inside somebody else's jit the arrays are constants, which XLA would spend long to fold.
+    discretisation, levels, steps, loose = jax.lax.optimization_barrier(arrays)
     system = system_of(form, data, params, discretisation)
     make = partial(
         preconditioner, levels=levels, steps=steps, degree=degree, turns=turns, everywhere=everywhere

@@ -77,3 +77,11 @@ def test_table_and_figure_of_a_record_with_a_skipped_method():
     text = "\n".join(tables.forward(made))
     assert "smoothed aggregation" in text and "not installed" in text
     assert len(figures.forward(made).axes) == 3
+
+
+def test_feax_is_taken_where_it_is_best():
+    slow = row("feax-direct", asked=100_000, solve=2.0)
+    fast = row("feax-multigrid", asked=10_000, solve=0.1)
+    found = verdicts([row("nmm", solve=1.0), slow, fast])
+    ratio = next(v for k, v in found.items() if "seconds an unknown / feax" in k)
+    assert ratio.value == pytest.approx(0.1)

@@ -159,6 +159,7 @@ def test_a_move_that_changes_the_cut_is_refused():
         (lambda f: nmm.stack([]), "at least one"),
         (lambda f: nmm.stack([*cuts(1), nmm.cut(plate(0), nmm.lattice(cells=20))]), "20 x 20"),
         (lambda f: nmm.batch(f, []), "not empty"),
+        (lambda f: f(PARAMS, nmm.stack(cuts(2))), "one is wanted"),
         (lambda f: nmm.batch(f, {"E": np.ones(3), "q": 1.0}), "leading axis"),
         (lambda f: nmm.batch(f, [{"E": 1.0}]), "q"),
     ],

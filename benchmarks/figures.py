@@ -159,7 +159,7 @@ def forward(result: Mapping[str, Any]) -> Figure:
         panel.set_xlabel("unknowns")
         panel.grid(True, alpha=0.3)
         panel.xaxis.set_minor_formatter(NullFormatter())
-        panel.set_xlim(4e4 if not result["quick"] else None, None)
+        panel.set_xlim(left=0.6 * min(row["unknowns"] for row in result["rows"]))
     memory.yaxis.set_major_locator(FixedLocator([0.25, 0.5, 1, 2, 4]))
     memory.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     memory.yaxis.set_minor_formatter(NullFormatter())

@@ -133,3 +133,10 @@ def test_a_tip_on_a_border_is_left_out():
     u = nmm.forward(nmm.problem(manifold, nmm.elasticity(1.0, 0.3), ends))({})
     assert nmm.stress_intensity(u) == []
     assert "border" in nmm.tips_left_out(u)[0]["reason"]
+
+
+def test_solutions_list_the_tips_of_enriched_covers_only(monkeypatch):
+    u, again = (nmm.forward(pulled(16))({}) for _ in range(2))
+    assert u.tips == [] and u.tips_left_out == []
+    monkeypatch.setattr("nmm.results.solution.enriched", lambda manifold: True)
+    assert again.tips == nmm.stress_intensity(u)

@@ -9,6 +9,7 @@ from nmm.errors import InputError
 
 from .archive import save_archive
 from .coloring import manifold_colors
+from .drawing import tip_points
 from .plot import deformed_figure, field_figure, save_figure
 from .quantities import quantities
 from .vtu import write_vtu
@@ -72,6 +73,10 @@ def plot_solution(
         scale = None if deformed is True else float(deformed)
         figure = deformed_figure(manifold.mesh(), moved, quantity.values, scale=scale, **style)
     else:
-        cracks = {"cracks": manifold.crack_lines(), "lost": manifold.lost_lines()}
+        cracks = {
+            "cracks": manifold.crack_lines(),
+            "lost": manifold.lost_lines(),
+            "tips": tip_points(solution),
+        }
         figure = field_figure(manifold.mesh(), quantity.values, **cracks, **style)
     save_figure(figure, path)

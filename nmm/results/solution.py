@@ -13,6 +13,7 @@ from jax.core import Tracer
 
 from nmm.cover.weights import hat_values
 from nmm.errors import InputError
+from nmm.fracture.intensity import enriched, stress_intensity, tips_left_out
 from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import Mesh
@@ -86,10 +87,19 @@ class Solution:
         seconds, history = dict(self.record.seconds), list(self.record.history)
         return Stats(dofs, self.iterations, self.residual, seconds, history)
 
+    @cached_property
+    def tips(self) -> list[dict[str, Any]]:
+        """Stress intensity factors at enriched crack tips (`nmm.stress_intensity`); empty for plain ones."""
+        return stress_intensity(self) if self._enriched else []
+
+    @cached_property
+    def tips_left_out(self) -> list[dict[str, Any]]:
+        """Enriched crack tips without room for an integral, and why; see `nmm.tips_left_out`."""
+        return tips_left_out(self) if self._enriched else []
+
     @property
-    def tips(self) -> list[dict[str, float]]:
-        """Stress intensity factors at crack tips; empty for plain tips."""
-        return []
+    def _enriched(self) -> bool:
+        return self.problem.model.name == "elasticity" and enriched(self.manifold)
 
     @property
     def history(self) -> np.ndarray:

@@ -14,13 +14,15 @@ TURN = np.cos(np.deg2rad(80.0))
 class Tip:
     """A crack tip in local coordinates.
 
-    `crack` is the number of the crack and `end` 0 at the first, 1 at the last point of its trace; `path`
+    `crack` is the number of the crack, `end` 0 at the first, 1 at the last point of its trace, and `segment`
+    the number of the crack segment that ends there; `path`
     (m, 2) runs from the tip backwards along the crack to the `mouth` on the boundary, or to where another
     crack, another tip or a sharp turn ends it.
     """
 
     crack: int
     end: int
+    segment: int
     path: np.ndarray
     mouth: bool
 
@@ -54,7 +56,7 @@ def find_tips(geometry: Geometry) -> list[Tip]:
         path, mouth = backwards(geometry, around, on_boundary, vertex, segment)
         entity = geometry.entities[geometry.crack_entity[segment]]
         end = int(segments[segment, 1] == vertex)
-        tips.append(Tip(entity.number, end, geometry.vertices[path], mouth))
+        tips.append(Tip(entity.number, end, segment, geometry.vertices[path], mouth))
     return sorted(tips, key=lambda tip: (tip.crack, tip.end))
 
 

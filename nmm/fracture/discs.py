@@ -10,22 +10,27 @@ from nmm.domain.tips import Tip, find_tips
 from nmm.physics.problem import boundary_facets
 from nmm.physics.select import Selection, select
 
-CELLS = 6.0
+CELLS = 10.0
 """Radius by default, in sides of a cell."""
 LEAST = 2.0
 """The least radius, in sides of a cell, at which the integral says something."""
 SHARE = 0.95
 """Share of the distance to the nearest obstacle that is used."""
+INNER = 0.5
+"""The weight is 1 up to this share of the radius, where the cover leaves the choice."""
+BLEND = 1.2
+"""How far, in sides of a cell, weights of singular patches reach beyond their nodes, as far as it matters."""
 STRAIGHT = 1e-3
 """A crack counts as straight as long as it leaves its tangent at the tip by less than this angle."""
 
 
 @dataclass(frozen=True, eq=False)
 class Disc:
-    """A tip and the radius of its domain integral."""
+    """A tip, the radius of its domain integral, and the share of it up to which the weight is 1."""
 
     tip: Tip
     radius: float
+    inner: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +46,8 @@ def discs(problem: Any, radius: float | None = None) -> list[Disc | LeftOut]:
     manifold = problem.manifold
 
     def make():
-        wanted = CELLS * manifold.grid.h if radius is None else radius
+        cells = max(CELLS, (singular_reach(manifold) + BLEND) / INNER)
+        wanted = cells * manifold.grid.h if radius is None else radius
         return [disc(problem, tip, wanted) for tip in find_tips(manifold.geometry)]
 
     return manifold.cached(("discs", problem, radius), make)
@@ -60,7 +66,34 @@ def disc(problem: Any, tip: Tip, wanted: float) -> Disc | LeftOut:
     if radius < LEAST * h:
         nearest = f"{what} is {free / h:.2g} cells away" if SHARE * free < wanted else "the radius is"
         return LeftOut(tip, f"{nearest}, less than the {LEAST:g} cells that an integral needs")
-    return Disc(tip, radius)
+    return Disc(tip, *ring(problem, tip, radius))
+
+
+def ring(problem: Any, tip: Tip, radius: float) -> tuple[float, float]:
+    """The radius and the share up to which the weight is 1.
+
+    Where singular patches end, tip functions and weights mix badly and the integral is off by up to one per
+    cent: the weight should fall outside of that zone, of this tip and of others, or else well inside.
+    """
+    h, singular = problem.manifold.grid.h, singular_reach(problem.manifold)
+    if not singular:
+        return radius, INNER
+    zone = (singular + BLEND) * h
+    others = [t.point for t in find_tips(problem.manifold.geometry)]
+    away = [float(np.linalg.norm(point - tip.point)) for point in others]
+    radius = min(radius, max(1.3 * zone, min((d for d in away if d > 0), default=np.inf) - zone))
+    if radius < 1.3 * zone * (1 - 1e-9):
+        return min(radius, max(singular, LEAST) * h), INNER / 2
+    return radius, max(INNER, zone / radius)
+
+
+def singular_reach(manifold: Any) -> float:
+    """Distance, in sides of a cell, of the farthest singular patch from its tip; 0 for plain tips."""
+    tips = manifold.host.tips
+    if tips is None or not len(tips.nodes):
+        return 0.0
+    nodes = manifold.grid.node_units(tips.nodes)
+    return float(np.linalg.norm(nodes[:, None] - tips.position, axis=-1).min(1).max())
 
 
 def obstacles(problem: Any, tip: Tip) -> list[tuple[float, str]]:

@@ -17,14 +17,14 @@ from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import cell_corners, piece_triangles
 from nmm.physics.problem import boundary_facets
 
-INNER = 0.25
-"""The weight is 1 up to this share of the radius."""
 ORDER = 5
 """Gauss points in each direction of a triangle."""
 FINE = 0.6
 """Largest size of a triangle against its distance to the tip."""
-SMOOTH = 0.25
+SMOOTH = 0.15
 """Largest size of a triangle against the radius."""
+LOST = 1.5
+"""The most, in sides of a cell, that a cover leaves uncut before a tip."""
 LEVELS = 6
 """Halvings of triangles at most; what is left around the tip is 1/64 of a cell."""
 
@@ -65,9 +65,9 @@ def make_points(number: int, disc: Disc, element, xi, weight, offset, angle=None
     """Points with the weight function of their disc."""
     count = len(element)
     distance = np.hypot(*offset.T)
-    s = np.clip((distance / disc.radius - INNER) / (1 - INNER), 0.0, 1.0)
+    s = np.clip((distance / disc.radius - disc.inner) / (1 - disc.inner), 0.0, 1.0)
     q = 1 - s**3 * (10 - 15 * s + 6 * s**2)
-    steep = -30 * (s * (1 - s)) ** 2 / ((1 - INNER) * disc.radius)
+    steep = -30 * (s * (1 - s)) ** 2 / ((1 - disc.inner) * disc.radius)
     return Points(
         disc=np.full(count, number),
         element=element,
@@ -102,7 +102,7 @@ def area_points(manifold: Manifold, number: int, disc: Disc, everywhere: bool) -
     centre = grid.to_units(disc.tip.point[None])[0]
     reach = disc.radius / grid.h
     element, corners = triangles_near(manifold, centre, reach)
-    element, corners = graded(element, corners, centre, reach, 0.0 if everywhere else INNER * reach)
+    element, corners = graded(element, corners, centre, reach, 0.0 if everywhere else disc.inner * reach)
     bary, share = collapsed()
     units = np.einsum("qk,nkd->nqd", bary, corners).reshape(-1, 2)
     one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
@@ -168,30 +168,35 @@ def collapsed() -> tuple[np.ndarray, np.ndarray]:
 
 
 def face_points(problem: Any, number: int, disc: Disc, selections) -> list[Points]:
-    """Points on the crack faces in the disc that carry tractions, one part for each boundary term."""
+    """Points on the crack faces in the disc that carry tractions, one part for each boundary term.
+
+    A plain cover does not cut the last stretch before the tip; the load of the nearest facet goes on there,
+    so that pressure on the faces and tension far away have the same factors.
+    """
     manifold = problem.manifold
     facets = boundary_facets(manifold)
     axes = frame(disc.tip)
+    ends = (facets.ends - manifold.geometry.shift - disc.tip.point) @ axes
+    distance, upper = -ends[..., 0], facets.normal @ axes[:, 1] < 0
+    near = (facets.side != 0) & (np.abs(ends[..., 1]).max(1) < 1e-2 * disc.radius)
+    near &= (distance.max(1) > 0) & (distance.min(1) < disc.radius)
+    gap = np.array([distance[near & (upper == side)].min(initial=np.inf) for side in (False, True)])
+    gap = np.where(gap < LOST * manifold.grid.h, gap, 0.0)[upper.astype(int)]
     parts = []
     for term, selection in enumerate(selections):
         if problem.terms[term].kind not in ("traction", "pressure"):
             continue
-        facet = selection.facet[facets.side[selection.facet] != 0]
-        interval = selection.interval[facets.side[selection.facet] != 0]
-        start, along = facets.ends[facet, 0], facets.ends[facet, 1] - facets.ends[facet, 0]
-        ends = start[:, None] + interval[..., None] * along[:, None]
-        ends = (ends - manifold.geometry.shift - disc.tip.point) @ axes
-        near = np.abs(ends[..., 1]).max(1) < 1e-2 * disc.radius
-        near &= (ends[..., 0].max(1) <= 1e-9 * disc.radius) & (-ends[..., 0].max(1) < disc.radius)
-        facet, ends, interval = facet[near], ends[near], interval[near]
+        mine = near[selection.facet]
+        facet, interval = selection.facet[mine], selection.interval[mine]
         if not len(facet):
             continue
-        t, distance, weight = along_face(-ends[..., 0])
-        count = t.shape[1]
-        at = interval[:, :1] + (interval[:, 1:] - interval[:, :1]) * t
+        start, along = distance[facet, :1], distance[facet, 1:] - distance[facet, :1]
+        reach = start + interval * along
+        reach = np.where(np.abs(reach - gap[facet, None]) <= 1e-9 * disc.radius, 0.0, np.maximum(reach, 0.0))
+        away, weight = along_face(reach)
+        count = away.shape[1]
         face = manifold.facet_ends[facet]
-        xi = face[:, :1] + at[..., None] * (face[:, 1:] - face[:, :1])
-        upper = facets.normal[facet] @ axes[:, 1] < 0
+        xi = face[:, :1] + ((away - start) / along)[..., None] * (face[:, 1:] - face[:, :1])
         parts.append(
             make_points(
                 number,
@@ -199,8 +204,8 @@ def face_points(problem: Any, number: int, disc: Disc, selections) -> list[Point
                 np.repeat(len(manifold.whole_list) + manifold.facet_piece[facet], count),
                 xi.reshape(-1, 2),
                 weight.ravel(),
-                np.stack([-distance.ravel(), np.zeros(distance.size)], -1),
-                np.repeat(np.where(upper, np.pi, -np.pi), count),
+                np.stack([-away.ravel(), np.zeros(away.size)], -1),
+                np.repeat(np.where(upper[facet], np.pi, -np.pi), count),
                 np.repeat(facets.normal[facet], count, axis=0),
                 term,
             )
@@ -208,19 +213,18 @@ def face_points(problem: Any, number: int, disc: Disc, selections) -> list[Point
     return parts
 
 
-def along_face(distance: np.ndarray):
-    """Gauss points of √r between distances (n, 2): fraction of the way, distance and weight (n, m)."""
+def along_face(reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss points of √r between distances (n, 2): distance and weight (n, m)."""
     nodes, weights = np.polynomial.legendre.leggauss(8)
-    root = np.sqrt(np.maximum(distance, 0.0))
+    root = np.sqrt(reach)
     step = root[:, 1:] - root[:, :1]
     r = root[:, :1] + step * (nodes + 1) / 2
-    span = distance[:, 1:] - distance[:, :1]
-    return (r**2 - distance[:, :1]) / span, r**2, np.abs(step) * r * weights
+    return r**2, np.abs(step) * r * weights
 
 
 def bare_faces(number: int, disc: Disc) -> Points:
     """Points on both faces of the straight crack behind the tip, whatever the cover makes of it."""
-    _, distance, weight = along_face(np.array([[0.0, INNER], [INNER, 1.0]]) * disc.radius)
+    distance, weight = along_face(np.array([[0.0, disc.inner], [disc.inner, 1.0]]) * disc.radius)
     offset = np.stack([-distance.ravel(), np.zeros(distance.size)], -1)
     none = np.zeros(distance.size, int)
     sides = []

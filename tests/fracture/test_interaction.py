@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from williams import NU, YOUNG, cracked, williams, with_gradient
+from tip_fields import NU, YOUNG, cracked, williams, with_gradient
 
 import nmm
 from nmm.manifold.locate import locate
@@ -42,7 +42,7 @@ def test_the_same_field_seen_from_a_crack_given_backwards():
     given = (1.3, -0.7, 0.4)
     u = with_gradient(cracked(behind(0.7)[::-1], CELL), williams(TIP, 0.7, *given))
     tip = at_end(nmm.stress_intensity(u), 0)
-    assert factors(tip) == pytest.approx(given, abs=2e-5)
+    assert factors(tip) == pytest.approx(given, abs=4e-5)
     assert (tip["x"], tip["y"]) == pytest.approx(tuple(TIP))
 
 
@@ -63,7 +63,7 @@ def test_pressure_on_the_faces():
     u = cracked(crack, CELL, terms=[nmm.pressure("crack 0", p)])
     field, strain = williams(tip, 0.0, 1.3, -0.7, 0.4), uniform(0.0, -p, 0.0)
     with_gradient(u, lambda points: field(points) + strain)
-    assert factors(at_end(nmm.stress_intensity(u))) == pytest.approx([1.3, -0.7, 0.4], abs=2e-5)
+    assert factors(at_end(nmm.stress_intensity(u))) == pytest.approx([1.3, -0.7, 0.4], abs=4e-5)
 
 
 def uniform(xx, yy, xy):
@@ -78,7 +78,7 @@ def test_initial_stress_counts_in_full():
     u = cracked(behind(0.7), CELL, initial_stress=initial)
     field = williams(TIP, 0.7, 1.3, -0.7, 0.4)
     with_gradient(u, lambda points: field(points) - uniform(*initial))
-    assert factors(at_end(nmm.stress_intensity(u))) == pytest.approx([1.3, -0.7, 0.4], abs=2e-5)
+    assert factors(at_end(nmm.stress_intensity(u))) == pytest.approx([1.3, -0.7, 0.4], abs=4e-5)
 
 
 def test_body_force():

@@ -10,7 +10,7 @@ from nmm.domain.tips import Tip, find_tips
 from nmm.physics.problem import boundary_facets
 from nmm.physics.select import Selection, select
 
-CELLS = 6.0
+CELLS = 10.0
 """Radius by default, in sides of a cell."""
 LEAST = 2.0
 """The least radius, in sides of a cell, at which the integral says something."""

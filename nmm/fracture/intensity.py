@@ -19,7 +19,7 @@ def stress_intensity(solution: Any, radius: float | None = None) -> list[dict[st
 
     The factors are functions of the unknowns and parameters and go through `jax.grad` and `jax.jit`.
 
-    **Arguments:** `radius` of the integrals in units of length, shortened where something is nearer; six
+    **Arguments:** `radius` of the integrals in units of length, shortened where something is nearer; ten
     cells by default.
 
     **Raises:** `InputError` for a model that is not elastic.

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from williams import NU, YOUNG, cracked, williams, with_gradient
+from tip_fields import NU, YOUNG, cracked, williams, with_gradient
 
 import nmm
 from nmm.manifold.locate import locate

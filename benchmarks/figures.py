@@ -172,4 +172,64 @@ def forward(result: Mapping[str, Any]) -> Figure:
     return figure
 
 
-DRAWINGS = {"verification": verification, "multigrid": multigrid, "forward": forward}
+def fracture(result: Mapping[str, Any]) -> Figure:
+    """The largest error of each plate against cells; the inclined crack; the eight cracks."""
+    figure = new_figure(14.0, 4.4)
+    left, middle, right = figure.subplots(1, 3)
+    styles = {"plain": ("o", "--"), "enriched": ("s", "-")}
+    families = list(dict.fromkeys(row["case"].split(",")[0] for row in result["rows"]))
+    worst: dict[tuple[str, str], dict[int, float]] = {}
+    for row in result["rows"]:
+        at = worst.setdefault((row["case"], row["tips"]), {})
+        at[row["cells"]] = max(at.get(row["cells"], 0.0), abs(row["error"] or math.nan))
+    for (case, tips), errors in worst.items():
+        family = case.split(",")[0]
+        marker, dashes = styles[tips]
+        if max(errors.values()) < 1e-4:
+            continue
+        left.loglog(
+            list(errors),
+            [100 * e for e in errors.values()],
+            marker=marker,
+            linestyle=dashes,
+            color=f"C{families.index(family)}",
+            markersize=4,
+            label=f"{family}, {tips}",
+        )
+    cells = sorted({row["cells"] for row in result["rows"]})
+    left.set_xticks(cells, [f"a/{n}" for n in cells])
+    left.xaxis.set_minor_locator(NullLocator())
+    left.set_xlabel("cell")
+    left.set_ylabel("largest error in %")
+    handles, labels = left.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    left.legend(once.values(), once.keys(), fontsize=7)
+    angles = [math.radians(b) for b in range(91)]
+    unit = math.sqrt(math.pi)
+    middle.plot(range(91), [math.sin(b) ** 2 for b in angles], color="C0", label="K_I, exact")
+    middle.plot(range(91), [math.sin(b) * math.cos(b) for b in angles], color="C1", label="K_II, exact")
+    for row in result["rows"]:
+        finest = max(r["cells"] for r in result["rows"] if r["case"] == row["case"])
+        marker = styles[row["tips"]][0]
+        hollow = {"markerfacecolor": "none"} if row["tips"] == "plain" else {}
+        if row["cells"] != finest or row["value"] is None:
+            continue
+        color = "C0" if row["label"].startswith("K_I,") or row["label"] == "K_I" else "C1"
+        style = {"marker": marker, "color": color, "linestyle": "", "markersize": 5, **hollow}
+        if row["case"].startswith("inclined"):
+            beta = float(row["case"].split(",")[1].strip(" °"))
+            middle.plot(beta, row["value"] / unit, **style)
+        if row["case"] == "eight cracks":
+            right.plot(row["reference"], row["value"], **style)
+    middle.set_xlabel("angle between crack and tension in degrees")
+    middle.set_ylabel("K / σ√πa of the inclined crack")
+    middle.legend(fontsize=8)
+    right.plot([-2, 6], [-2, 6], color="0.6", linewidth=0.8)
+    right.set_xlabel("reference (blue: K_I, orange: K_II)")
+    right.set_ylabel("K of the eight cracks")
+    for panel in (left, middle, right):
+        panel.grid(True, alpha=0.3)
+    return figure
+
+
+DRAWINGS = {"verification": verification, "multigrid": multigrid, "forward": forward, "fracture": fracture}

@@ -44,6 +44,11 @@ BENCHMARKS = {
             "core", "the operator against the bandwidth, gradients, batches, precision", "benchmarks.core:run"
         ),
         Benchmark(
+            "fracture",
+            "stress intensity factors of plates with known ones, and their spread over lattices",
+            "benchmarks.fracture.sweep:run",
+        ),
+        Benchmark(
             "kb7",
             "effective modulus and permeability of an outcrop with 240 traces",
             "benchmarks.outcrops:kb7",

@@ -1,0 +1,1 @@
+"""Stress intensity factors against reference values."""

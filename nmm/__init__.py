@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from nmm.forward_map import Forward, forward
     from nmm.fracture.intensity import stress_intensity, tips_left_out
+    from nmm.fracture.release import energy_release
     from nmm.manifold.cut import cut
     from nmm.manifold.manifold import Manifold
     from nmm.manifold.stack import Stack, stack
@@ -45,6 +46,7 @@ _HOMES = {
     ],
     "nmm.forward_map": ["Forward", "forward"],
     "nmm.fracture.intensity": ["stress_intensity", "tips_left_out"],
+    "nmm.fracture.release": ["energy_release"],
     "nmm.manifold.cut": ["cut"],
     "nmm.manifold.manifold": ["Manifold"],
     "nmm.manifold.stack": ["Stack", "stack"],
@@ -61,9 +63,9 @@ __all__ = [
     "CapacityError", "ConjugateGradient", "Direct", "Domain", "Forward", "GeometryError", "GridValue",
     "InputError", "Manifold", "Model", "Multigrid", "NmmError", "NotConverged", "ParameterError",
     "PrecisionError", "Problem", "Solution", "Stack", "UnbalancedError", "__version__", "batch", "cut",
-    "disk", "elasticity", "fixed", "flux", "forward", "lattice", "point_load", "poisson", "polygon",
-    "pressure", "problem", "read_cracks", "read_domain", "read_regions", "rectangle", "robin", "stack",
-    "stress_intensity", "tips_left_out", "traction", "value",
+    "disk", "elasticity", "energy_release", "fixed", "flux", "forward", "lattice", "point_load", "poisson",
+    "polygon", "pressure", "problem", "read_cracks", "read_domain", "read_regions", "rectangle", "robin",
+    "stack", "stress_intensity", "tips_left_out", "traction", "value",
 ]  # fmt: skip
 
 

@@ -230,7 +230,7 @@ def lattice(
     degree: int = 1,
     order: int = 0,
     tips: str = "plain",
-    tip_radius: float = 3.0,
+    tip_radius: float = 5.0,
     origin: tuple[float, float] | None = None,
     angle: float = 0.0,
 ) -> Lattice:

@@ -19,29 +19,52 @@ RADIAL, ANGULAR, PLAIN = (np.polynomial.legendre.leggauss(n) for n in (8, 8, 5))
 """Points and weights on [-1, 1]: along and across triangles at a tip, and in both directions elsewhere."""
 
 
-def singular_rule(polygon, tips: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 2) and weights (n,) over a polygon for functions that are singular at `tips` (m, 2).
+def singular_rule(polygons: np.ndarray, tips: np.ndarray, axes: np.ndarray):
+    """Points (m, 2), weights (m,) and owners (m,) over polygons (n,) for functions singular at their tips.
 
-    Inside the polygon cracks run straight back from their tips, against the directions `axes` (m, 2).
+    `tips` (n, T, 2) and the directions `axes` (n, T, 2) of their advance, nan for none: inside a polygon
+    cracks run straight back from their tips.
     """
-    parts = np.array([polygon], object)
-    for tip, axis in zip(tips, axes, strict=True):
-        if shapely.distance(polygon, shapely.Point(tip)) <= TOUCH:
-            parts = quadrants(parts, tip, axis)
-    corners, _ = triangulate(parts)
+    corners, owner = split_at_tips(polygons, tips, axes)
     area = cross(corners)
-    corners = np.where((area < 0)[:, None, None], corners[:, ::-1], corners)[np.abs(area) > 1e-18]
-    points, weights = [], []
-    for tip in tips:
-        touches = np.linalg.norm(corners - tip, axis=-1) <= TOUCH
+    corners = np.where((area < 0)[:, None, None], corners[:, ::-1], corners)
+    real = np.abs(area) > 1e-18
+    corners, owner = corners[real], owner[real]
+    points, weights, owners = [], [], []
+    for t in range(tips.shape[1]):
+        touches = np.linalg.norm(corners - tips[owner, None, t], axis=-1) <= TOUCH
         mine = touches.any(1)
-        for triangle, at in zip(corners[mine], touches[mine].argmax(1), strict=True):
+        for triangle, at, number in zip(corners[mine], touches[mine].argmax(1), owner[mine], strict=True):
             p, w = fan(*np.roll(triangle, -at, 0))
             points.append(p)
             weights.append(w)
-        corners = corners[~mine]
-    p, w = gauss(graded(corners, tips))
-    return np.concatenate([*points, p]), np.concatenate([*weights, w])
+            owners.append(np.full(len(w), number))
+        corners, owner = corners[~mine], owner[~mine]
+    corners, owner = graded(corners, owner, tips)
+    p, w = gauss(corners)
+    owners.append(np.repeat(owner, len(PLAIN[0]) ** 2))
+    return np.concatenate([*points, p]), np.concatenate([*weights, w]), np.concatenate(owners)
+
+
+def split_at_tips(polygons: np.ndarray, tips: np.ndarray, axes: np.ndarray):
+    """Triangles (m, 3, 2) of polygons, and the polygon (m,) of each; tips are corners of theirs."""
+    touching = np.stack([distance(polygons, tips[:, t]) for t in range(tips.shape[1])], 1) <= TOUCH
+    parts, owner = [polygons[~touching.any(1)]], [np.flatnonzero(~touching.any(1))]
+    for number in np.flatnonzero(touching.any(1)):
+        mine = polygons[number : number + 1]
+        for t in np.flatnonzero(touching[number]):
+            mine = quadrants(mine, tips[number, t], axes[number, t])
+        parts.append(mine)
+        owner.append(np.full(len(mine), number))
+    corners, part = triangulate(np.concatenate(parts))
+    return corners, np.concatenate(owner)[part]
+
+
+def distance(polygons: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Distance (n,) of each polygon from its point (n, 2); infinite where that is nan."""
+    none = np.isnan(points[:, 0])
+    away = shapely.distance(polygons, shapely.points(np.where(none[:, None], 0.0, points)))
+    return np.where(none, np.inf, away)
 
 
 def quadrants(parts: np.ndarray, point: np.ndarray, axis: np.ndarray) -> np.ndarray:
@@ -61,23 +84,24 @@ def cross(corners: np.ndarray) -> np.ndarray:
     return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
-def graded(corners: np.ndarray, tips: np.ndarray, depth: int = 8) -> np.ndarray:
+def graded(corners: np.ndarray, owner: np.ndarray, tips: np.ndarray, depth: int = 16):
     """Triangles (n, 3, 2) halved at their longest side until it is no longer than the distance to a tip."""
     done = []
-    for _ in range(2 * depth):
-        if not len(corners) or not len(tips):
+    for _ in range(depth):
+        if not len(corners):
             break
         sides = np.linalg.norm(corners - np.roll(corners, -1, 1), axis=-1)
         shapes = np.asarray(shapely.polygons(corners))
-        away = np.min([shapely.distance(shapes, shapely.Point(tip)) for tip in tips], 0)
+        away = np.min([distance(shapes, tips[owner, t]) for t in range(tips.shape[1])], 0)
         good = sides.max(1) <= np.maximum(away, 1e-3)
-        done.append(corners[good])
-        corners, longest = corners[~good], sides[~good].argmax(1)
+        done.append((corners[good], owner[good]))
+        corners, owner, longest = corners[~good], np.repeat(owner[~good], 2), sides[~good].argmax(1)
         rows = np.arange(len(corners))
         a, b, c = (corners[rows, (longest + i) % 3] for i in range(3))
         middle = (a + b) / 2
-        corners = np.concatenate([np.stack([a, middle, c], 1), np.stack([middle, b, c], 1)])
-    return np.concatenate([*done, corners])
+        corners = np.stack([np.stack([a, middle, c], 1), np.stack([middle, b, c], 1)], 1).reshape(-1, 3, 2)
+    done.append((corners, owner))
+    return np.concatenate([c for c, _ in done]), np.concatenate([o for _, o in done])
 
 
 def gauss(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -124,8 +124,9 @@ def enrich(geometry: Geometry, grid: Grid, elements: Elements, radius: float, ba
             continue
         nodes, axis, mine, sides, entry = found
         start = base + COUNT * sum(map(len, groups))
-        number = dict(zip(nodes.tolist(), range(start, start + COUNT * len(nodes), COUNT), strict=True))
-        first = np.array([[number.get(n, -1) for n in row] for row in grid.cell_nodes(elements.cell[mine])])
+        around = grid.cell_nodes(elements.cell[mine])
+        place = np.minimum(np.searchsorted(nodes, around), len(nodes) - 1)
+        first = np.where(nodes[place] == around, start + COUNT * place, -1)
         views.append((len(tips), mine, sides, first))
         entries.append((entry, mine[sides == 0]))
         groups.append(nodes)
@@ -167,7 +168,7 @@ def surroundings(tip: Tip, path: np.ndarray, grid: Grid, elements: Elements, rad
         entry = entry_to(shape, path)
         axis = (path[0] - entry) / np.linalg.norm(path[0] - entry)
     inside = shapely.get_coordinates(shapely.point_on_surface(shapes))
-    sides = np.where(around, 0, [side_of(path, p) for p in inside])
+    sides = np.where(around, 0, sides_of(path, inside))
     return nodes, axis, mine, sides, entry
 
 
@@ -178,19 +179,19 @@ def entry_to(shape, path: np.ndarray) -> np.ndarray:
     return crossings[np.argmin(shapely.line_locate_point(line, shapely.points(crossings)))]
 
 
-def side_of(path: np.ndarray, point: np.ndarray) -> int:
-    """+1 for a point on the left of a crack, seen in the direction of its tip's advance, else -1."""
+def sides_of(path: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """+1 for points (n, 2) on the left of a crack, seen in the direction of its tip's advance, else -1."""
     start, stop = path[1:].copy(), path[:-1].copy()
     along = stop - start
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     start[-1] -= 1e3 * along[-1]
     stop[0] += 1e3 * along[0]
-    offset = point - start
-    t = np.clip((offset * along).sum(1), 0.0, np.linalg.norm(stop - start, axis=1))
-    away = np.linalg.norm(offset - t[:, None] * along, axis=1)
-    across = along[:, 0] * offset[:, 1] - along[:, 1] * offset[:, 0]
-    across = np.where(away <= away.min() + 1e-9, across, 0.0)
-    return 1 if across[np.abs(across).argmax()] > 0 else -1
+    offset = points[:, None] - start
+    t = np.clip((offset * along).sum(2), 0.0, np.linalg.norm(stop - start, axis=1))
+    away = np.linalg.norm(offset - t[..., None] * along, axis=2)
+    across = along[:, 0] * offset[..., 1] - along[:, 1] * offset[..., 0]
+    across = np.where(away <= away.min(1, keepdims=True) + 1e-9, across, 0.0)
+    return np.where(across[np.arange(len(points)), np.abs(across).argmax(1)] > 0, 1, -1)
 
 
 def tip_cover(tips, short, position, axes, groups, views, entries, grid: Grid, elements: Elements, base: int):
@@ -222,20 +223,20 @@ def tip_cover(tips, short, position, axes, groups, views, entries, grid: Grid, e
 
 def element_rules(element, which, position, axes, grid: Grid, elements: Elements):
     """Quadrature of the elements in blocks: points, weights, owner; see `TipCover`."""
-    points, weights, owner = [], [], []
-    corner = grid.corner(elements.cell[element])
-    for number, shape in enumerate(elements.polygon(element)):
-        mine = which[number][which[number] >= 0]
-        p, w = singular_rule(shape, position[mine], axes[mine])
-        blocks = -(-len(w) // BLOCK)
-        padding = blocks * BLOCK - len(w)
-        p = np.concatenate([p, np.broadcast_to(p[-1], (padding, 2))])
-        points.append((p - corner[number]).reshape(blocks, BLOCK, 2))
-        weights.append(np.concatenate([w, np.zeros(padding)]).reshape(blocks, BLOCK))
-        owner.append(np.full(blocks, number))
-    if not points:
+    if not len(element):
         return np.zeros((0, BLOCK, 2)), np.zeros((0, BLOCK)), np.zeros(0, np.int64)
-    return np.concatenate(points), np.concatenate(weights), np.concatenate(owner)
+    seen = np.where(which[..., None] >= 0, position[which], np.nan)
+    points, weights, owner = singular_rule(elements.polygon(element), seen, axes[which])
+    order = np.argsort(owner, kind="stable")
+    points, weights, owner = points[order], weights[order], owner[order]
+    counts = np.bincount(owner, minlength=len(element))
+    blocks = -(-counts // BLOCK)
+    within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    at = np.repeat((np.cumsum(blocks) - blocks) * BLOCK, counts) + within
+    filled, mass = np.full((blocks.sum() * BLOCK, 2), 0.5), np.zeros(blocks.sum() * BLOCK)
+    filled[at] = points - grid.corner(elements.cell[element])[owner]
+    mass[at] = weights
+    return filled.reshape(-1, BLOCK, 2), mass.reshape(-1, BLOCK), np.repeat(np.arange(len(element)), blocks)
 
 
 def slit_facets(

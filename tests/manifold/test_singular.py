@@ -42,8 +42,8 @@ def test_only_the_first_branch_function_jumps_at_the_crack():
 @pytest.mark.parametrize("tip", [(0.3, 0.6), (0.5, 0.5), (0.0, 0.4), (1.0, 1.0)])
 @pytest.mark.parametrize("power", [-1.0, -0.5, 0.5])
 def test_quadrature_of_powers_of_the_distance(tip, power):
-    axis = np.array([[np.cos(0.4), np.sin(0.4)]])
-    points, weights = singular_rule(shapely.box(0, 0, 1, 1), np.array([tip]), axis)
+    axis = np.array([[[np.cos(0.4), np.sin(0.4)]]])
+    points, weights, _ = singular_rule(np.array([shapely.box(0, 0, 1, 1)]), np.array([[tip]]), axis)
     found = weights @ np.hypot(*(points - tip).T) ** power
     exact = 0.0
     for x0, x1 in ((0, tip[0]), (tip[0], 1)):

@@ -101,3 +101,33 @@ def test_a_held_boundary_in_the_singular_patches_is_refused():
     with pytest.raises(nmm.InputError, match=r"held.*singular patches"):
         nmm.problem(manifold, MODEL, [nmm.fixed("x == 1", name="held")])
     nmm.problem(manifold, MODEL, [nmm.fixed("x == 0")])
+
+
+def test_batch_of_enriched_cracks_equals_the_loop():
+    """Stress intensity against crack length, compiled once."""
+    manifolds = []
+    for length in (0.41, 0.52, 0.63):
+        domain = nmm.rectangle(0, 0, 1, 2).with_cracks([[(0.0, 1.01), (length, 1.03)]])
+        manifolds.append(nmm.cut(domain, nmm.lattice(cell=1 / 12, tips="enriched", tip_radius=2.0)))
+    stacked = nmm.stack(manifolds)
+    terms = [nmm.fixed("y == 0"), nmm.traction("y == 2", (0.0, 1.0))]
+    problem = nmm.problem(stacked[0], MODEL, terms)
+    forward = nmm.forward(problem, nmm.Multigrid(tolerance=1e-11))
+    together = nmm.batch(forward, stacked)
+    for manifold, u in zip(stacked, together, strict=True):
+        alone = nmm.forward(problem.on(manifold))()
+        assert u.energy == pytest.approx(alone.energy, rel=1e-8)
+        assert u.tips[0]["KI"] == pytest.approx(alone.tips[0]["KI"], rel=1e-6)
+
+
+def test_stress_intensity_converges_to_the_reference():
+    """Edge crack in tension, a / W = 1/2, L / W = 2: F = 2.8254 (graded finite elements, collocation)."""
+    length = 0.5
+    domain = nmm.rectangle(0, -1, 1, 1).with_cracks([[(0.0, 0.0), (length, 0.0)]])
+    lattice = nmm.lattice(cell=length / 20, tips="enriched", origin=(-0.013, -1.017))
+    terms = [nmm.traction("y == 1", (0.0, 1.0)), nmm.traction("y == -1", (0.0, -1.0), name="below")]
+    u = nmm.forward(nmm.problem(nmm.cut(domain, lattice), MODEL, terms))()
+    (tip,) = u.tips
+    assert tip["KI"] / np.sqrt(np.pi * length) == pytest.approx(2.8254, rel=5e-3)
+    assert abs(tip["KII"]) < 2e-3 * tip["KI"]
+    assert tip["G"] == pytest.approx((tip["KI"] ** 2 + tip["KII"] ** 2) * (1 - NU**2) / E, rel=1e-12)

@@ -19,6 +19,7 @@ PICTURES = {
     "plate.png": ("../README.md", "solve", "figure_von_mises.png"),
     "cover.png": ("../README.md", "check", "cover.png"),
     "seepage.png": ("case-files.md", "solve", "figure_potential.png"),
+    "tips.png": ("fracture.md", "solve", "figure_stress_yy.png"),
     "traces.png": ("kb7/drain.toml", "check", "cover.png"),
     "kb7.png": ("kb7/pull.toml", "solve", "figure_stress_xx.png"),
 }
@@ -27,7 +28,7 @@ SETTINGS = {
     "traces.png": ["--set", "cover.cells=60"],
 }
 PYTHON = re.compile(r"^```python\n(?P<text>.*?)^```$", re.M | re.S)
-BENCHMARKS = ("forward.png", "multigrid.png", "verification.png")
+BENCHMARKS = ("forward.png", "fracture.png", "multigrid.png", "verification.png")
 
 
 def run(command: str, case: Path, folder: Path, settings: list[str]) -> None:

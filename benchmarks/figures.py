@@ -174,7 +174,7 @@ def forward(result: Mapping[str, Any]) -> Figure:
 
 def fracture(result: Mapping[str, Any]) -> Figure:
     """The largest error of each plate against cells; the inclined crack; the eight cracks."""
-    figure = new_figure(14.0, 4.4)
+    figure = new_figure(14.0, 4.8)
     left, middle, right = figure.subplots(1, 3)
     styles = {"plain": ("o", "--"), "enriched": ("s", "-")}
     families = list(dict.fromkeys(row["case"].split(",")[0] for row in result["rows"]))
@@ -194,7 +194,7 @@ def fracture(result: Mapping[str, Any]) -> Figure:
             linestyle=dashes,
             color=f"C{families.index(family)}",
             markersize=4,
-            label=f"{family}, {tips}",
+            label=family,
         )
     cells = sorted({row["cells"] for row in result["rows"]})
     left.set_xticks(cells, [f"a/{n}" for n in cells])
@@ -203,7 +203,8 @@ def fracture(result: Mapping[str, Any]) -> Figure:
     left.set_ylabel("largest error in %")
     handles, labels = left.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    left.legend(once.values(), once.keys(), fontsize=7)
+    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=len(once), fontsize=8)
+    figure.suptitle("circles, dashed: plain tips; squares, solid: enriched tips", fontsize=9)
     angles = [math.radians(b) for b in range(91)]
     unit = math.sqrt(math.pi)
     middle.plot(range(91), [math.sin(b) ** 2 for b in angles], color="C0", label="K_I, exact")

@@ -72,6 +72,23 @@ class AtMost:
 
 
 @dataclass(frozen=True)
+class Within:
+    """`low` ≤ row[key] ≤ `high` in every row; a method that has no such figure is not judged."""
+
+    key: str
+    low: float
+    high: float
+
+    def judge(self, rows: Sequence[Row], quick: bool) -> Verdict:
+        expected = f"{self.low:g} to {self.high:g}"
+        values = [row[self.key] for row in rows if row.get(self.key) is not None]
+        if not values:
+            return Verdict(self.key, None, expected, None)
+        worst = max(values, key=lambda value: abs(math.log(value)) if value > 0 else math.inf)
+        return Verdict(self.key, worst, expected, bool(self.low <= worst <= self.high))
+
+
+@dataclass(frozen=True)
 class Target:
     """row[key] of the finest row equals `value` within the fraction `tolerance`."""
 

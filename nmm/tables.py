@@ -33,6 +33,9 @@ def solution_table(run: Any, directory: Path) -> Table:
         ),
         ("energy", f"{solution.energy:.6g}{_unit(case.units, 'energy')}"),
     ]
+    if solution.estimate.relative is not None:
+        share = f"{100 * solution.estimate.relative:.2g} % in the energy norm"
+        rows.append(("estimated error", share))
     for name, load in _entries(solution.loads):
         if name in solution.reactions:
             continue

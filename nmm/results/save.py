@@ -9,13 +9,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .archive import save_archive
-from .coloring import manifold_colors
 from .drawing import Drawing, drawings
 from .environment import hardware, versions
 from .files import save_json, save_text, staging
 from .report import write_report
 from .summary import failed_summary, statistic, summary
-from .vtu import write_vtu
+from .vtu import cell_fields, write_vtu
 
 DEFAULT_FIELDS = ("displacement", "potential", "stress", "von_mises", "flux")
 
@@ -69,8 +68,7 @@ def save_case(
         tell("writing solution.npz")
         save_archive(stage / "solution.npz", solution, mesh, values)
         tell("writing solution.vtu")
-        colors = {"patch_color": manifold_colors(solution.manifold, mesh)}
-        write_vtu(stage / "solution.vtu", mesh, values, colors)
+        write_vtu(stage / "solution.vtu", mesh, values, cell_fields(solution, mesh))
         drawn = []
         for drawing in (*drawings(solution, mesh, values, units, tolerance), *figures):
             tell(f"drawing {drawing.name}")

@@ -22,16 +22,20 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure that is drawn when its turn comes; `section` is the part of the report that shows it."""
+    """A figure that is drawn when its turn comes; `section` is the part of the report that shows it.
+
+    `file` is what it is called on disk, `figure_NAME.png` unless given.
+    """
 
     name: str
     caption: str
     draw: Callable[[], Figure]
     section: str = "figures"
+    file: str | None = None
 
     def save(self, directory: str | os.PathLike) -> dict[str, str]:
         """Write the PNG and return its entry for `report.json`."""
-        file = figure_file(self.name)
+        file = self.file or figure_file(self.name)
         save_figure(self.draw(), Path(directory) / file)
         return {"file": file, "caption": self.caption, "section": self.section}
 

@@ -35,6 +35,7 @@ def save_case(
     warnings: Sequence[str] = (),
     tables: Sequence[Mapping[str, Any]] = (),
     figures: Iterable[Drawing] = (),
+    data: Mapping[str, Any] | None = None,
     peak_memory_mb: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def save_case(
     - `units`: labels by kind (length, stress, or a field's name); `tolerance` of the solver.
     - `warnings`: sentences for the top of the report. `tables`: further tables of results, each a dict with
       `rows` and optionally `title`, `head`, `text`. `figures`: further figures, shown after the solution's.
+    - `data`: further JSON files by name, among those of `files.OWN_FILES`.
     - `log`: the text or the lines of log.txt. `progress`: is told what is being written.
 
     Returns what summary.json holds.
@@ -65,6 +67,8 @@ def save_case(
 
     with staging(directory) as stage:
         _save_texts(stage, case_text, log)
+        for name, content in (data or {}).items():
+            save_json(stage / name, content)
         tell("writing solution.npz")
         save_archive(stage / "solution.npz", solution, mesh, values)
         tell("writing solution.vtu")

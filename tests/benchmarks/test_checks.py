@@ -40,6 +40,7 @@ def test_a_range_holds_on_every_cover_and_judges_nobody_without_the_figure():
     rows = [{"cells": n, "ratio": r} for n, r in ((8, 0.8), (16, 0.99))]
     assert Within("ratio", 0.7, 1.5).judge(rows, quick=True) == Verdict("ratio", 0.8, "0.7 to 1.5", True)
     assert Within("ratio", 0.9, 1.5).judge(rows, quick=False).passed is False
+    assert Within("ratio", 0.9, 1.5, judged=False).judge(rows, quick=False).passed is None
     assert Within("absent", 0.9, 1.5).judge(rows, quick=False).passed is None
 
 

@@ -8,7 +8,7 @@ import nmm
 from benchmarks.problems import PROBLEMS
 
 SHAPES = ("quad", "triangle")
-SMOOTH = {problem.name: problem for problem in PROBLEMS if problem.effectivity}
+SMOOTH = {problem.name: problem for problem in PROBLEMS if problem.smooth}
 
 
 def solved(name, cells, shape):

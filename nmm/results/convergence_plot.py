@@ -23,7 +23,8 @@ def convergence_drawing(refinement: Refinement, length_unit: str | None = None) 
     more = f"; {len(shown)} of {len(known)} quantities are drawn" if len(known) > len(shown) else ""
     caption = (
         f"Errors and distances from the extrapolated value on {len(refinement.levels)} covers, each with "
-        f"half the cell of the one before{more}. Triangles show the slopes of first and second order."
+        f"half the cell of the one before{more}. Distances are relative to the largest value of their kind. "
+        "Triangles show the slopes of first and second order."
     )
     return Drawing(
         "convergence",
@@ -46,11 +47,10 @@ def convergence_figure(refinement: Refinement, length_unit: str | None = None) -
     panels[0].set_ylabel("relative error", fontsize=NORMAL)
     for one, color, marker in zip(followed, _COLORS, _MARKERS, strict=False):
         assert one.limit is not None and one.limit.order is not None
-        size = abs(one.limit.value) or 1.0
-        distances = [None if v is None else abs(v - one.limit.value) / size for v in one.values]
+        distances = [None if v is None else abs(v - one.limit.value) / one.size for v in one.values]
         _curve(panels[1], cells, distances, f"{literal(one.name)} ({one.limit.order:.2f})", color, marker)
     if followed:
-        panels[1].set_ylabel("relative distance from the extrapolated value", fontsize=NORMAL)
+        panels[1].set_ylabel("distance from the extrapolated value, relative", fontsize=NORMAL)
     for panel in panels:
         _finish(panel, cells, length_unit)
     return figure

@@ -42,11 +42,15 @@ class Level:
 
 @dataclass(frozen=True)
 class Series:
-    """A quantity on all covers from the coarsest to the finest, and its limit; None on a cover without it."""
+    """A quantity on all covers from the coarsest to the finest, and its limit; None on a cover without it.
+
+    `size` is the largest value of its group; beside it a `negligible` quantity is zero.
+    """
 
     name: str
     values: tuple[float | None, ...]
     limit: Limit | None
+    size: float
     negligible: bool
 
 
@@ -92,7 +96,7 @@ class Refinement:
             values = tuple(level.values.get(name) for level in self.levels)
             noise = self.noise * sizes[group]
             negligible = max(abs(value or 0.0) for value in values) <= noise
-            found.append(Series(name, values, limit(values, self.highest, noise), negligible))
+            found.append(Series(name, values, limit(values, self.highest, noise), sizes[group], negligible))
         return found
 
     def decays(self) -> list[Decay]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UnbalancedError,
     )
     from nmm.forward_map import Forward, forward
+    from nmm.fracture.intensity import stress_intensity, tips_left_out
     from nmm.manifold.cut import cut
     from nmm.manifold.manifold import Manifold
     from nmm.manifold.stack import Stack, stack
@@ -43,6 +44,7 @@ _HOMES = {
         "PrecisionError", "UnbalancedError",
     ],
     "nmm.forward_map": ["Forward", "forward"],
+    "nmm.fracture.intensity": ["stress_intensity", "tips_left_out"],
     "nmm.manifold.cut": ["cut"],
     "nmm.manifold.manifold": ["Manifold"],
     "nmm.manifold.stack": ["Stack", "stack"],
@@ -61,7 +63,7 @@ __all__ = [
     "PrecisionError", "Problem", "Solution", "Stack", "UnbalancedError", "__version__", "batch", "cut",
     "disk", "elasticity", "fixed", "flux", "forward", "lattice", "point_load", "poisson", "polygon",
     "pressure", "problem", "read_cracks", "read_domain", "read_regions", "rectangle", "robin", "stack",
-    "traction", "value",
+    "stress_intensity", "tips_left_out", "traction", "value",
 ]  # fmt: skip
 
 

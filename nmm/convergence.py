@@ -83,8 +83,7 @@ def converge(case: Case, count: int, stages: Stages) -> Convergence:
             if each is case:
                 solved = solve_case(case, stages)
             else:
-                with stages(f"cover {i + 1}", f"cover {i + 1} of {count}, cell {each.cell:.4g}"):
-                    solved = solve_case(each, _silent(stages))
+                solved = _coarser(each, f"cover {i + 1} of {count}, cell {each.cell:.4g}", stages)
             levels.append(_level(solved, time.perf_counter() - began))
             run = solved
             if not solved.converged and each is not case:
@@ -103,11 +102,15 @@ def converge(case: Case, count: int, stages: Stages) -> Convergence:
     return Convergence(run, Refinement(tuple(levels), count, highest, noise))
 
 
-def _silent(stages: Stages) -> Stages:
-    """Stages of a coarser cover: nothing shown, all of it in the log."""
+def _coarser(case: Case, label: str, stages: Stages) -> Run:
+    """Solve on a coarser cover: its stages are in the log and not shown; its errors say which it was."""
     inner = Stages(stages.console, quiet=True)
     inner.began, inner.log = stages.began, stages.log
-    return inner
+    try:
+        with stages(label):
+            return solve_case(case, inner)
+    except InputError as error:
+        raise error.at(label) from None
 
 
 def _level(run: Run, seconds: float) -> Level:

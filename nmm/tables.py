@@ -14,6 +14,8 @@ from nmm.results.levels import ERRORS, Refinement
 from nmm.results.richardson import SOURCE
 from nmm.results.summary import probe
 
+_TIPS = 8
+
 
 def solution_table(run: Any, directory: Path) -> Table:
     """What a run found."""
@@ -58,6 +60,14 @@ def solution_table(run: Any, directory: Path) -> Table:
                 ),
             )
         )
+    for tip in solution.tips[:_TIPS]:
+        where = f"tip of crack {tip['crack']} at ({tip['x']:.6g}, {tip['y']:.6g})"
+        rows.append((where, f"K_I {tip['KI']:.5g}, K_II {tip['KII']:.5g}, G {tip['G']:.5g}"))
+    if len(solution.tips) > _TIPS:
+        rows.append(("further tips", f"{len(solution.tips) - _TIPS} in summary.json and the report"))
+    if solution.tips_left_out:
+        count = len(solution.tips_left_out)
+        rows.append(("tips left out", f"{count} without room for an integral, see the report"))
     for row in probe(solution, case.output.probes):
         value = "outside the domain" if row["value"] is None else _numbers(row["value"])
         rows.append((f"at ({row['x']:.10g}, {row['y']:.10g})", value))

@@ -176,7 +176,6 @@ def test_an_override_that_cannot_be_read_says_how_it_should_look(written, settin
         ("cells = 16", 'cells = 16\nweights = "bspline"'),
         ("cells = 16", "cells = 16\ndegree = 2"),
         ("cells = 16", "cells = 16\norder = 1"),
-        ("cells = 16", 'cells = 16\ntips = "enriched"'),
     ],
 )
 def test_what_is_reserved_answers_not_yet(written, old, new):

@@ -152,6 +152,14 @@ def test_a_cover_that_does_not_converge_has_no_values(disk, capsys, monkeypatch)
     assert energy["values"][0] is None and energy["values"][1] > 0 and energy["limit"] is None
 
 
+def test_an_error_on_a_coarser_cover_says_which_it_was(folder, capsys):
+    (folder / "plate.toml").write_text(PLATE)
+    settings = ["--set", 'cover.tips="enriched"', "--set", "cover.cells=32"]
+    assert nmm("solve", "plate.toml", "--converge", 2, *settings) == 2
+    message = capsys.readouterr().err
+    assert "cover 1 of 2, cell 0.125: plate.toml, line" in message and "singular patches" in message
+
+
 def test_another_cover_keeps_the_case_and_shares_its_domain(disk):
     case = read_case("disk.toml")
     other = case.with_cell(0.5)

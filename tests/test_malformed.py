@@ -161,7 +161,8 @@ MALFORMED = {
         'young = { grid = "k.npy", box = [0, 0, 2, 1] }',
         ["line 18", "physics.young", "k.npy", "shape"],
     ),
-    "enriched tips": ("cells = 16", 'cells = 16\ntips = "enriched"', ["line 12", "cover.tips", "not yet"]),
+    "sharp tips": ("cells = 16", 'cells = 16\ntips = "sharp"', ["line 12", "cover.tips", "enriched"]),
+    "far tips": ("cells = 16", "cells = 16\ntip_radius = 99", ["cover.tip_radius", "between 0 and 20"]),
     "a table that is reserved": ("[output]", "[time]\nend = 1\n[output]", [r"\[time\]", "not yet"]),
 }
 

@@ -132,7 +132,8 @@ class CoverTable(Table):
     weights: Annotated[str, one_of("hat", later=("bspline",), what="weights")] = "hat"
     degree: Annotated[int, only(1, 3, 1, "degree")] = 1
     order: Annotated[int, only(0, 9, 0, "order")] = 0
-    tips: Annotated[str, one_of("plain", later=("enriched",), what="tips")] = "plain"
+    tips: Annotated[str, one_of("plain", "enriched")] = "plain"
+    tip_radius: Number = 5.0
     origin: Point | None = None
     angle: Number = 0.0
 

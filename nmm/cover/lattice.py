@@ -22,6 +22,7 @@ class Lattice:
     degree: int
     order: int
     tips: str
+    tip_radius: float
     origin: tuple[float, float] | None
     angle: float
 
@@ -229,6 +230,7 @@ def lattice(
     degree: int = 1,
     order: int = 0,
     tips: str = "plain",
+    tip_radius: float = 5.0,
     origin: tuple[float, float] | None = None,
     angle: float = 0.0,
 ) -> Lattice:
@@ -236,8 +238,9 @@ def lattice(
 
     **Arguments:** `cell`, the side of the squares, or `cells`, their number along the longer side of the
     domain's unrotated bounding box; `shape` "quad" or "triangle" (each square halved along its rising
-    diagonal); `origin`, a lattice node (default: the lower left of the bounding box); `angle` in degrees,
-    counterclockwise about the origin.
+    diagonal); `tips` "plain", or "enriched" by singular patches at all weights within `tip_radius` cells of
+    a crack tip (0: only those of the cell around it); `origin`, a lattice node (default: the lower left of
+    the bounding box); `angle` in degrees, counterclockwise about the origin.
 
     **Raises:** `InputError` for impossible values, `NotYet` for what is reserved.
     """
@@ -256,8 +259,13 @@ def lattice(
         raise NotYet("not yet: weights other than hat of degree 1", where="cover.weights")
     if order != 0:
         raise NotYet("not yet: local functions of order 1 and higher", where="cover.order")
-    if tips != "plain":
-        raise NotYet("not yet: enriched crack tips", where="cover.tips", hint='use tips = "plain"')
+    if tips not in ("plain", "enriched"):
+        raise InputError(f'the tips are "plain" or "enriched", found "{tips}"', where="cover.tips")
+    if not (math.isfinite(tip_radius) and 0 <= tip_radius <= 20):
+        raise InputError(
+            f"the radius of singular patches lies between 0 and 20 cells, found {tip_radius}",
+            where="cover.tip_radius",
+        )
     if not math.isfinite(angle):
         raise InputError(f"the angle must be a number of degrees, found {angle}", where="cover.angle")
     if origin is not None:
@@ -272,6 +280,7 @@ def lattice(
         degree,
         order,
         tips,
+        float(tip_radius),
         origin,
         float(angle),
     )

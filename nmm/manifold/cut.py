@@ -7,6 +7,7 @@ import numpy as np
 import shapely
 
 from nmm.capacity import Room, padded
+from nmm.cover.branch import COUNT
 from nmm.cover.lattice import Grid, Lattice
 from nmm.domain import Domain
 from nmm.domain.geometry import Geometry
@@ -18,6 +19,7 @@ from nmm.manifold.mesh import cell_corners, crack_lengths, piece_polygons
 from nmm.manifold.patches import connected_parts, link, physical_patches
 from nmm.manifold.quadrature import moments, three_points
 from nmm.manifold.splitting import BOUNDARY, CRACK
+from nmm.manifold.tips import Elements, enrich, slit_facets
 
 
 def cut(
@@ -45,11 +47,17 @@ def cut(
     geometry = domain.geometry(h)
     shift = geometry.shift
     grid = lattice.fit(tuple(box - np.tile(shift, 2)), geometry.vertices, shift)
-    return assemble(geometry, grid, box, Room() if capacity is None else capacity.room.closed())
+    radius = lattice.tip_radius if lattice.tips == "enriched" else None
+    return assemble(geometry, grid, box, Room() if capacity is None else capacity.room.closed(), radius)
 
 
-def assemble(geometry: Geometry, grid: Grid, box: np.ndarray, room: Room) -> Manifold:
-    """The manifold of a cleaned-up geometry on a fitted lattice."""
+def assemble(
+    geometry: Geometry, grid: Grid, box: np.ndarray, room: Room, radius: float | None = None
+) -> Manifold:
+    """The manifold of a cleaned-up geometry on a fitted lattice.
+
+    Crack tips have singular patches within `radius` cells; None for plain tips.
+    """
     arrangement = arrange(geometry, grid)
     polygons = piece_polygons(arrangement, grid)
     moment = piece_moments(arrangement, grid)
@@ -94,13 +102,29 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray, room: Room) -> Man
     first = len(geometry.boundary)
     crack_active, crack_lost = crack_lengths(arrangement, grid, patches, geometry.crack_entity, first)
     split = np.bincount(np.concatenate([np.arange(grid.nodes)[active[: grid.nodes]], patch_node]))
+    physical = int(active.sum())
+    tips = None
+    if radius is not None:
+        elements = Elements(grid, cells, piece_cell, polygons)
+        tips = enrich(geometry, grid, elements, radius, len(active))
+        active = np.concatenate([active, np.ones(COUNT * len(tips.nodes), bool)])
+        patch_node = np.concatenate([patch_node, np.repeat(tips.nodes, COUNT)])
+        slits = slit_facets(tips, grid, elements.cell, len(cells), first)
+        slits["twin"] += len(lengths)
+        facets = {name: np.concatenate([facets[name], slits[name]]) for name in facets}
+        for entity, gained in zip(
+            entity_of(slits["segment"], geometry), facet_lengths(slits, grid) / 2, strict=True
+        ):
+            crack_active[entity] += gained
+            crack_lost[entity] = max(crack_lost[entity] - gained, 0.0)
     area = float(moment[:, 0].sum() * grid.h**2 + whole.sum() * grid.cell_area)
     stats = {
         "cells": grid.cells,
         "elements": int(whole.sum()) + pieces,
         "whole": int(whole.sum()),
         "pieces": pieces,
-        "patches": int(active.sum()),
+        "patches": physical,
+        "tips": 0 if tips is None else len(tips.tips),
         "split": int((split > 1).sum()),
         "parts": int(parts),
         "area": area,
@@ -108,8 +132,12 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray, room: Room) -> Man
         "smallest_piece": float(moment[:, 0].min(initial=1.0) * grid.h**2 / grid.cell_area),
         "crack_length_cut": float(crack_active.sum()),
         "crack_length_lost": float(crack_lost.sum()),
-        "crack_lost": [(geometry.entities[e].number, float(v)) for e, v in enumerate(crack_lost) if v > 0],
-        "facets": len(lengths),
+        "crack_lost": [
+            (geometry.entities[e].number, float(v))
+            for e, v in enumerate(crack_lost)
+            if v > 1e-12 * geometry.diagonal
+        ],
+        "facets": len(facets["side"]),
         "cell": grid.h,
         "nx": grid.nx,
         "ny": grid.ny,
@@ -129,6 +157,8 @@ def assemble(geometry: Geometry, grid: Grid, box: np.ndarray, room: Room) -> Man
         stats,
         polygons,
         room,
+        radius,
+        tips,
     )
     made = Manifold(
         whole=whole,

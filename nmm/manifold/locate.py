@@ -5,6 +5,7 @@ import shapely
 
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import piece_polygons
+from nmm.manifold.tips import beside_slit
 
 
 def locate(manifold: Manifold, points: np.ndarray, side: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +29,8 @@ def locate(manifold: Manifold, points: np.ndarray, side: int = 1) -> tuple[np.nd
     if len(late):
         element[late] = nearest_whole(manifold, units[late], number)
     home = manifold.element_cells()[np.maximum(element, 0)]
-    return element, np.where(element[:, None] >= 0, units - grid.corner(home), np.nan)
+    xi = np.where(element[:, None] >= 0, units - grid.corner(home), np.nan)
+    return element, beside_slit(manifold, element, xi, side)
 
 
 def number_whole(manifold: Manifold) -> np.ndarray:

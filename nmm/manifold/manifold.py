@@ -12,6 +12,7 @@ from nmm.domain.geometry import Geometry
 from nmm.manifold.arrangement import Arrangement
 from nmm.manifold.mesh import Mesh, crack_lines, lost_lines, make_mesh, outline_lines, piece_rule
 from nmm.manifold.quadrature import Rule
+from nmm.manifold.tips import TipCover
 from nmm.pytrees import HostOnly, tree
 
 
@@ -20,7 +21,8 @@ class Host(HostOnly):
     """What only the host needs of a cut.
 
     `links` (n, 2) are the pairs of elements that share an uncut side, without those between two whole
-    cells; `facet_segment` (facets,) the segments that facets lie on, those of the boundary first.
+    cells; `facet_segment` (facets,) the segments that facets lie on, those of the boundary first. Crack tips
+    have singular patches `tips` within `radius` cells, or none.
     """
 
     geometry: Geometry
@@ -35,6 +37,8 @@ class Host(HostOnly):
     stats: dict[str, Any]
     polygons: np.ndarray
     room: Room
+    radius: float | None
+    tips: TipCover | None
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
 
@@ -151,6 +155,9 @@ class Manifold:
         def make():
             part = np.full(self.patches, -1)
             part[self.element_patches()] = self.element_parts()[:, None]
+            if self.host.tips is not None:
+                singular = self.host.tips.parts(self)
+                part[self.host.tips.base : self.host.tips.base + len(singular)] = singular
             return part
 
         return self.cached("patch_parts", make)

@@ -180,6 +180,10 @@ def lost_lines(manifold: Manifold) -> np.ndarray:
     """Crack stretches (n, 2, 2) without effect on this cover, in the user's coordinates."""
     cut = manifold.host.arrangement
     ends = cut.vertices[cut.dangling[:, :2]]
+    if (tips := manifold.host.tips) is not None and (tips.slit_element >= 0).any():
+        slits = shapely.linestrings(np.stack([tips.slit, tips.position], 1)[tips.slit_element >= 0])
+        middle = np.asarray(shapely.points(ends.mean(1)))
+        ends = ends[shapely.distance(middle[:, None], np.asarray(slits)).min(1, initial=np.inf) > 0.05]
     return manifold.grid.to_user(ends.reshape(-1, 2)).reshape(-1, 2, 2)
 
 

@@ -24,7 +24,7 @@ def moved(manifold: Manifold, vertices) -> Manifold:
         raise GeometryError("the outline or a hole would cross itself", where="vertices")
     box = np.array(geometry.bounds)
     try:
-        new = assemble(geometry, manifold.grid, box, manifold.room.closed())
+        new = assemble(geometry, manifold.grid, box, manifold.room.closed(), manifold.host.radius)
     except GeometryError as error:
         raise changed(str(error)) from error
     for name in TOPOLOGY:

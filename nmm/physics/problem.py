@@ -8,8 +8,10 @@ import numpy as np
 
 from nmm.cover.weights import hat_gradients, hat_values
 from nmm.errors import InputError, SelectionError
+from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.quadrature import GAUSS_SEGMENT
+from nmm.manifold.tips import at_tips
 from nmm.physics.boundary import SCALAR, PointLoad, Term
 from nmm.physics.models import Model
 from nmm.physics.select import Facets, Selection, conflicts, select
@@ -124,10 +126,36 @@ def problem(
     ]
     check_conflicts(terms, selections, facets, model.components)
     edges = tuple(edge_points(manifold, s) for s in selections)
+    check_tips(manifold, terms, edges, loads)
     fine = quadrature == "gauss" or (
         quadrature == "auto" and (varies(tuple(model.coefficients.values())) or varies(model.source))
     )
     return Problem(manifold, model, terms, loads, edges, dirichlet, fine)
+
+
+def check_tips(manifold: Manifold, terms, edges: tuple[Edge, ...], loads):
+    """**Raises:** `InputError` where a term meets the singular patches of a tip that it cannot know of."""
+    if manifold.host.tips is None:
+        return
+    whole = len(manifold.whole_list)
+    for term, edge in zip(terms, edges, strict=True):
+        if term.dirichlet or term.kind == "robin":
+            found = at_tips(manifold, whole + edge.piece) | at_tips(manifold, edge.host)
+            if found.any():
+                raise near_tip(term.name, edge.points[found][0])
+    for load in loads:
+        element, _ = locate(manifold, np.array([load.at]))
+        if element[0] >= 0 and at_tips(manifold, element)[0]:
+            raise near_tip(load.name, load.at)
+
+
+def near_tip(name: str, point) -> InputError:
+    """The error for a term too near to an enriched tip."""
+    return InputError(
+        f"at ({point[0]:.6g}, {point[1]:.6g}) it lies in the singular patches of a crack tip",
+        where=name,
+        hint="make tip_radius smaller, or the cells",
+    )
 
 
 def boundary_facets(manifold: Manifold) -> Facets:

@@ -13,10 +13,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 SMALL, NORMAL = 8.5, 10
+_NUMBERED = 60
 _WIDTH, _TALLEST = 4.2, 5.6
 _LEFT, _RIGHT, _BOTTOM, _TOP = 0.75, 1.1, 0.85, 0.4
 
@@ -76,6 +78,23 @@ def lines(frame: Frame, segments: NDArray | None, **style: Any) -> None:
         return
     style = {"color": "black", "linewidth": 0.8, "capstyle": "round", "joinstyle": "round", **style}
     frame.axes.add_collection(LineCollection(chains(frame.local(segments)), **style), autolim=False)
+
+
+def marks(frame: Frame, points: NDArray | None) -> None:
+    """Small circles at points `(n, 2)`, numbered from 0 where there are few."""
+    if points is None or len(points) == 0:
+        return
+    local = frame.local(points)
+    numbered = len(local) <= _NUMBERED
+    size = 3.5 if numbered else 2.0
+    frame.axes.plot(
+        *local.T, "o", markersize=size, markeredgewidth=0.6, color="black", markerfacecolor="white"
+    )
+    for number, place in enumerate(local if numbered else ()):
+        text = frame.axes.annotate(
+            str(number), place, xytext=(3, 3), textcoords="offset points", fontsize=SMALL - 1
+        )
+        text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
 
 
 def chains(segments: NDArray) -> list[NDArray]:

@@ -50,7 +50,7 @@ def drawings(
     """Every figure of a solution: the fields, the covers, the solver's history if it has one."""
     manifold, unit = solution.manifold, (units or {}).get("length")
     frame = {"outline": manifold.outline_lines(), "length_unit": unit}
-    cracks = {"cracks": manifold.crack_lines(), "lost": manifold.lost_lines()}
+    cracks = {"cracks": manifold.crack_lines(), "lost": manifold.lost_lines(), "tips": tip_points(solution)}
     for name, values in fields.items():
         for quantity in quantities(name, values, units):
             if name == "displacement":
@@ -66,6 +66,11 @@ def drawings(
         yield Drawing("solver", caption, lambda: history_figure(history, tolerance), "solver")
 
 
+def tip_points(solution: Any) -> NDArray:
+    """Positions (n, 2) of the tips of a solution, in their order."""
+    return np.array([(tip["x"], tip["y"]) for tip in solution.tips]).reshape(-1, 2)
+
+
 def _deformed(quantity: Quantity, mesh: Any, values: NDArray, frame: Mapping[str, Any]) -> Drawing:
     return Drawing(
         quantity.name,
@@ -78,7 +83,8 @@ def _deformed(quantity: Quantity, mesh: Any, values: NDArray, frame: Mapping[str
 def _field(quantity: Quantity, mesh: Any, style: Mapping[str, Any]) -> Drawing:
     lost = "; dashed: stretches of cracks without effect on this cover" if len(style["lost"]) else ""
     middle = "; tension positive" if quantity.name.startswith("stress") else ""
-    caption = quantity.title[0].upper() + quantity.title[1:] + middle + lost + "."
+    tips = "; circles: crack tips, numbered as in the table" if len(style["tips"]) else ""
+    caption = quantity.title[0].upper() + quantity.title[1:] + middle + lost + tips + "."
     return Drawing(
         quantity.name,
         caption,

@@ -10,6 +10,7 @@ from nmm.errors import InputError
 from nmm.expressions import parse
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.rules import element_points, fine_rule
+from nmm.manifold.tips import at_tips
 from nmm.physics.values import environment
 from nmm.results.energies import energy_product
 from nmm.results.recovery import raw_gradients
@@ -91,10 +92,15 @@ def energy_rule(manifold: Manifold, fine: bool):
     """Elements, positions and weights of the quadrature in which energies are measured."""
     if fine:
         rule = fine_rule(manifold)
-        return rule.element, rule.points, rule.weights * manifold.grid.h**2
-    points, area = element_points(manifold)
-    return (
-        np.repeat(np.arange(len(area)), 3),
-        points.reshape(-1, 2),
-        np.repeat(area / 3, 3) * manifold.grid.h**2,
-    )
+        element, points, weights = rule.element, rule.points, rule.weights
+    else:
+        three, area = element_points(manifold)
+        element, points = np.repeat(np.arange(len(area)), 3), three.reshape(-1, 2)
+        weights = np.repeat(area / 3, 3)
+    if manifold.host.tips is not None:
+        keep = ~at_tips(manifold, element)
+        more = manifold.host.tips.flat_rule()
+        element, points, weights = (
+            np.concatenate([a[keep], b]) for a, b in zip((element, points, weights), more, strict=True)
+        )
+    return element, points, weights * manifold.grid.h**2

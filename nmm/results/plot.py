@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from matplotlib.tri import Triangulation
 from numpy.typing import NDArray
 
-from .axes import NORMAL, SMALL, Frame, color_bar, frame, lines, note, number
+from .axes import NORMAL, SMALL, Frame, color_bar, frame, lines, marks, note, number
 from .files import replacing
 from .polygons import element_of_point, free_edges, point_weights
 
@@ -102,12 +102,13 @@ def field_figure(
     outline: NDArray | None = None,
     cracks: NDArray | None = None,
     lost: NDArray | None = None,
+    tips: NDArray | None = None,
 ) -> Figure:
     """A scalar field on the elements, `values (points,)` or `(elements,)`, with colour bar.
 
-    `outline`, `cracks` and `lost` (stretches without effect, dashed) are segments `(n, 2, 2)`; `limits`
-    replaces the automatic ends of the colour scale; a `logarithmic` scale leaves values white that are
-    not positive. Coordinates are the user's.
+    `outline`, `cracks` and `lost` (stretches without effect, dashed) are segments `(n, 2, 2)`, `tips` (n, 2)
+    are marked and numbered; `limits` replaces the automatic ends of the colour scale; a `logarithmic` scale
+    leaves values white that are not positive. Coordinates are the user's.
     """
     values = _on_points(mesh, values)
     canvas = frame(_bounds(mesh.points), length_unit, title)
@@ -118,6 +119,7 @@ def field_figure(
     lines(canvas, outline, linewidth=0.9)
     lines(canvas, cracks, linewidth=0.8)
     lines(canvas, lost, linewidth=0.7, linestyle=(0, (3, 2)))
+    marks(canvas, tips)
     return canvas.figure
 
 

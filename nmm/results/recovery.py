@@ -15,6 +15,7 @@ import numpy as np
 from nmm.cover.weights import hat_gradients, hat_values
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.rules import element_points
+from nmm.manifold.tips import singular_basis
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,17 @@ def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.nda
     gradient = by_xi @ (manifold.grid.rotation.T / manifold.grid.h)
     local = dofs[manifold.element_patches()[element]]
     xp = jnp if isinstance(local, jax.Array) else np
-    return xp.einsum("nai,nac->nci", gradient, local)
+    result = xp.einsum("nai,nac->nci", gradient, local)
+    rows, patches, _, slopes = singular_basis(manifold, element, xi)
+    return add_rows(result, rows, xp.einsum("nai,nac->nci", slopes, dofs[patches])) if len(rows) else result
+
+
+def add_rows(array: Any, rows: np.ndarray, values: Any) -> Any:
+    """`array` with `values` added at distinct rows."""
+    if isinstance(array, jax.Array):
+        return array.at[rows].add(values)
+    array[rows] += values
+    return array
 
 
 def recover(manifold: Manifold, dofs: np.ndarray) -> Recovered:

@@ -126,6 +126,7 @@ def report_data(
             **(solution.balance or {}),
             "supports": list(solution.reactions),
         },
+        "tips_left_out": solution.tips_left_out,
         "solver": {
             "message": solution.result.message,
             "method": statistic(solution, "method"),

@@ -7,6 +7,7 @@ from typing import Any
 from . import html
 
 _SHOWN_ITEMS = 2000
+_TIP_HEADS = {"KI": "K_I", "KII": "K_II", "G": "G", "T": "T", "radius": "radius"}
 _STATS = {
     "cells": "cells of the lattice",
     "elements": "manifold elements",
@@ -71,6 +72,29 @@ def _probes(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Pat
     outside = any(probe["value"] is None for probe in probes)
     note = '<p class="dim">A dash: the point lies outside the domain.</p>' if outside else ""
     return html.table(["x", "y", *names], rows) + note
+
+
+def _tips(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path) -> str:
+    tips, left_out = summary.get("tips") or (), extra.get("tips_left_out") or ()
+    parts = []
+    if tips:
+        numbered = [{"tip": number, **tip} for number, tip in enumerate(tips)]
+        keys = [key for key in ("tip", "crack", "end", "x", "y", *_TIP_HEADS) if key in numbered[0]]
+        units = extra.get("units") or {}
+        stress, length = units.get("stress", "stress"), units.get("length", "length")
+        parts += [
+            html.table([_TIP_HEADS.get(key, key) for key in keys], _rows(numbered, keys)),
+            _left_out(len(tips)),
+            '<p class="dim">Stress intensity factors by domain interaction integrals, in '
+            f"{html.text(stress)} × √{html.text(length)}; K_II is positive when the face on the left of the "
+            "advancing tip moves forward. End 0 is the first point of a crack, end 1 its last. The radius is "
+            "that of the integral.</p>",
+        ]
+    if left_out:
+        head = list(left_out[0])
+        inner = html.table(head, _rows(left_out, head)) + _left_out(len(left_out))
+        parts.append(html.details(f"tips without room for an integral ({len(left_out)})", inner))
+    return "\n".join(parts)
 
 
 def _equilibrium(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path) -> str:
@@ -197,6 +221,7 @@ _Maker = Callable[[Mapping[str, Any], Mapping[str, Any], Path], str]
 SECTIONS: dict[str, _Maker] = {
     "Results": _results,
     "Figures": _figures,
+    "Crack tips": _tips,
     "Probes": _probes,
     "Equilibrium": _equilibrium,
     "Parts that nothing holds": _held,

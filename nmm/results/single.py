@@ -8,6 +8,7 @@ from typing import Any
 from nmm.errors import InputError
 
 from .archive import save_archive
+from .drawing import tip_points
 from .plot import deformed_figure, field_figure, save_figure
 from .quantities import quantities
 from .vtu import cell_fields, write_vtu
@@ -70,6 +71,10 @@ def plot_solution(
         scale = None if deformed is True else float(deformed)
         figure = deformed_figure(manifold.mesh(), moved, quantity.values, scale=scale, **style)
     else:
-        cracks = {"cracks": manifold.crack_lines(), "lost": manifold.lost_lines()}
+        cracks = {
+            "cracks": manifold.crack_lines(),
+            "lost": manifold.lost_lines(),
+            "tips": tip_points(solution),
+        }
         figure = field_figure(manifold.mesh(), quantity.values, **cracks, **style)
     save_figure(figure, path)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from jax.core import Tracer
 
 from nmm.cover.weights import hat_values
 from nmm.errors import InputError
+from nmm.fracture.intensity import enriched, stress_intensity, tips_left_out
 from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import Mesh
+from nmm.manifold.tips import at_tips, singular_basis
 from nmm.physics.models import strain_density
 from nmm.physics.problem import coefficient_values
 from nmm.physics.values import evaluate
@@ -26,7 +28,7 @@ from nmm.results.estimate import Estimate, estimate
 from nmm.results.forces import Forces, balance, mean_moment, supports
 from nmm.results.overlap import overlap
 from nmm.results.record import Record, Several, Stats
-from nmm.results.recovery import raw_gradients, recover, recovered_gradients
+from nmm.results.recovery import add_rows, raw_gradients, recover, recovered_gradients
 from nmm.results.single import plot_solution, save_solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.krylov import outcome
@@ -87,10 +89,19 @@ class Solution:
         seconds, history = dict(self.record.seconds), list(self.record.history)
         return Stats(dofs, self.iterations, self.residual, seconds, history)
 
+    @cached_property
+    def tips(self) -> list[dict[str, Any]]:
+        """Stress intensity factors at enriched crack tips (`nmm.stress_intensity`); empty for plain ones."""
+        return stress_intensity(self) if self._enriched else []
+
+    @cached_property
+    def tips_left_out(self) -> list[dict[str, Any]]:
+        """Enriched crack tips without room for an integral, and why; see `nmm.tips_left_out`."""
+        return tips_left_out(self) if self._enriched else []
+
     @property
-    def tips(self) -> list[dict[str, float]]:
-        """Stress intensity factors at crack tips; empty for plain tips."""
-        return []
+    def _enriched(self) -> bool:
+        return self.problem.model.name == "elasticity" and enriched(self.manifold)
 
     @property
     def history(self) -> np.ndarray:
@@ -116,7 +127,11 @@ class Solution:
         cell = self.manifold.element_cells()[element]
         weights = hat_values(self.manifold.shape, xi, cell % 2 == 1)
         local = self.dofs[self.manifold.element_patches()[element]]
-        return module_of(local).einsum("na,nac->nc", weights, local)
+        u = module_of(local).einsum("na,nac->nc", weights, local)
+        rows, patches, values, _ = singular_basis(self.manifold, element, xi)
+        if len(rows):
+            u = add_rows(u, rows, module_of(local).einsum("na,nac->nc", values, self.dofs[patches]))
+        return u
 
     @cached_property
     def _recovered(self):
@@ -127,9 +142,13 @@ class Solution:
         return recover(self.manifold, self.dofs)
 
     def _gradients(self, element, xi, recovered: bool) -> Any:
-        if recovered:
-            return recovered_gradients(self.manifold, self._recovered, element, xi)
-        return raw_gradients(self.manifold, self.dofs, element, xi)
+        raw = partial(raw_gradients, self.manifold, self.dofs)
+        if not recovered:
+            return raw(element, xi)
+        gradient = recovered_gradients(self.manifold, self._recovered, element, xi)
+        singular = at_tips(self.manifold, element)
+        gradient[singular] = raw(element[singular], xi[singular])
+        return gradient
 
     def _stresses(self, element, xi, recovered: bool) -> Any:
         gradient = jnp.asarray(self._gradients(element, xi, recovered))

@@ -19,6 +19,7 @@ from nmm.physics.problem import Problem, basis, coefficient_values
 from nmm.physics.values import by_cell, evaluate
 from nmm.solve.boundary import add_boundary, raise_not_finite
 from nmm.solve.linearise import linearise, pad, roomy
+from nmm.solve.tips import TipPoints, beyond, edge_functions, tip_matrices, tip_points
 
 CHUNK = 40_000
 """Cells whose matrices are computed at once."""
@@ -161,7 +162,30 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
     if len(edge_terms.dofs):
         np.add.at(load, edge_terms.dofs, edge_terms.loads)
         matrix = matrix + sparse(edge_terms.matrices, edge_terms.dofs, size)
+    if (points := tip_points(manifold)) is not None:
+        matrices, loads = tip_elements(problem, params, points)
+        for edge, force in edge_terms.natural:
+            rows, functions, values = edge_functions(problem, edge)
+            at = functions[:, :, None] * c + np.arange(c)
+            np.add.at(load, at, values[:, :, None] * force[rows][:, None])
+        where = (points.patches[:, :, None].astype(np.int64) * c + np.arange(c)).reshape(len(matrices), -1)
+        np.add.at(load, where, loads)
+        matrix = matrix + sparse(matrices, where, size)
     return System(matrix, load, forces, edge_terms.beta)
+
+
+def tip_elements(problem: Problem, params: Mapping[str, Any], points: TipPoints):
+    """What the singular patches add: matrices (m, Kc, Kc) and loads (m, Kc)."""
+    model = problem.model
+    at = problem.places(points.cell.ravel(), points.xi.reshape(-1, 2), points.region.ravel())
+    tangent, stress = linearise(model.density, model.components, coefficient_values(model, at, params))
+    force = np.asarray(evaluate(model.source, at, params, "physics.source"))
+    matrices, loads = _tip_matrices(points, tangent, stress, force)
+    plain = problem.manifold.grid.nodes_per_cell * model.components
+    return tuple(map(np.asarray, beyond(matrices, loads, plain)))
+
+
+_tip_matrices = jax.jit(tip_matrices)
 
 
 def sparse(matrices: np.ndarray, dofs: np.ndarray, size: int) -> csr_array:

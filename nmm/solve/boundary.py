@@ -30,11 +30,12 @@ class Boundary:
     """What the boundary terms add.
 
     `matrices` (n, m, m) and `loads` (n, m) at the dofs `dofs` (n, m); the forces of the natural terms at
-    their points; Nitsche's parameter `beta` of each element.
+    their points and `natural`, by edge; Nitsche's parameter `beta` of each element.
     """
 
     beta: np.ndarray
     forces: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    natural: list[tuple[Edge, np.ndarray]] = field(default_factory=list)
     matrices: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
     loads: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     dofs: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
@@ -202,7 +203,9 @@ def add_boundary(problem: Problem, params: Mapping[str, Any], rule: Rule, matric
         result.matrices, result.loads, result.dofs = map(np.concatenate, zip(*blocks, strict=True))
     for term, edge in pairs:
         if not term.dirichlet:
-            result.forces[term.name] = add_natural(problem, term, edge, params, c, matrices, loads)
+            points, force = add_natural(problem, term, edge, params, c, matrices, loads)
+            result.forces[term.name] = points, force
+            result.natural.append((edge, force))
     return result
 
 

@@ -15,6 +15,7 @@ from nmm.physics.boundary import Term
 from nmm.physics.problem import Edge, Problem
 from nmm.pytrees import tree
 from nmm.solve.boundary import bounding_boxes, host_rule
+from nmm.solve.tips import TipPoints, edge_functions, tip_points
 
 
 @tree()
@@ -36,7 +37,8 @@ class TermPoints:
     """Points of a boundary term in their pieces (`here`) and in the hosts of these (`there`).
 
     `host` (n,) numbers the hosts of all Dirichlet terms and `pair` (n,) the pieces of this one, whose
-    patches and those of their hosts are `patches` (pairs, 2 k).
+    patches and those of their hosts are `patches` (pairs, 2 k). `branches` are the rows, patches and
+    values of branch functions there, or None.
     """
 
     here: Samples
@@ -45,6 +47,7 @@ class TermPoints:
     host: Any
     pair: Any
     patches: Any
+    branches: Any
 
 
 @tree()
@@ -58,7 +61,7 @@ class Hosts:
 
 @tree()
 class Discretisation:
-    """The arrays of a problem: lattice (types, ny, nx), pieces, boundary terms, hosts and point loads."""
+    """The arrays of a problem: lattice (types, ny, nx), pieces, boundary terms, hosts, point loads, tips."""
 
     whole: Any
     region: Any
@@ -67,6 +70,7 @@ class Discretisation:
     terms: tuple[TermPoints, ...]
     hosts: Hosts
     loads: tuple[tuple[Samples, Any], ...]
+    tips: TipPoints | None
     active: Any
     frame: Any
     origin: Any
@@ -104,6 +108,7 @@ def discretise(problem: Problem) -> Discretisation:
         terms,
         host_points(problem, rule, hosts),
         tuple(point_samples(problem)),
+        tip_points(problem.manifold),
         np.asarray(manifold.active),
         manifold.frame,
         manifold.origin,
@@ -142,6 +147,23 @@ def term_points(problem: Problem, term: Term, edge: Edge, hosts) -> TermPoints:
         padded(slot.astype(np.int32), capacity, 0),
         padded(pair.astype(np.int32), capacity, 0),
         padded(both.astype(np.int32), pairs, manifold.patches - 1),
+        edge_branches(problem, term, edge),
+    )
+
+
+def edge_branches(problem: Problem, term: Term, edge: Edge):
+    """Branch functions at the points of a boundary term: rows, patches, values; None for plain tips."""
+    manifold = problem.manifold
+    if term.dirichlet or manifold.host.tips is None:
+        return None
+    rows, patches, values = edge_functions(problem, edge)
+    capacity = manifold.room(f"points at tips, {term.name}", len(rows))
+    wide = manifold.room("branch functions of an element", values.shape[1])
+    more = ((0, capacity - len(rows)), (0, wide - values.shape[1]))
+    return (
+        padded(rows.astype(np.int32), capacity, 0),
+        np.pad(patches.astype(np.int32), more, constant_values=manifold.patches - 1),
+        np.pad(values, more),
     )
 
 

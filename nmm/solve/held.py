@@ -11,6 +11,7 @@ from scipy.linalg import qr
 from nmm.capacity import padded
 from nmm.errors import UnbalancedError
 from nmm.manifold.rules import element_points
+from nmm.manifold.tips import singular_basis
 from nmm.physics.problem import Problem, basis
 from nmm.pytrees import tree
 from nmm.solve.assemble import System
@@ -84,6 +85,8 @@ def free_parts(problem: Problem) -> list[LoosePart]:
     for part in loose.tolist():
         patches = order[starts[part] : starts[part + 1]]
         motions = rigid_motions(manifold.patch_points()[patches], centres[part], sizes[part], c)
+        if manifold.host.tips is not None:  # a rigid motion needs no branch functions
+            motions[patches >= manifold.host.tips.base] = 0.0
         basis = vectors[part][:, free[part]]
         dofs = (patches[:, None] * c + np.arange(c)).ravel()
         report = {
@@ -180,6 +183,8 @@ def mean_motion(problem: Problem, loose: list[LoosePart]) -> tuple[np.ndarray, n
     gram, rows = np.zeros((len(loose), k, k)), np.zeros((manifold.patches, c, k))
     np.add.at(gram, owner, np.einsum("n,nck,ncl->nkl", weight, motions, motions))
     np.add.at(rows, manifold.element_patches()[element], np.einsum("n,na,nck->nack", weight, values, motions))
+    here, patches, branches, _ = singular_basis(manifold, element, xi)
+    np.add.at(rows, patches, np.einsum("n,na,nck->nack", weight[here], branches, motions[here]))
     return rows.reshape(-1, k), gram
 
 

@@ -10,14 +10,26 @@ import jax
 import jax.numpy as jnp
 
 from nmm.physics.boundary import DIRICHLET
+from nmm.physics.tangent import tangent
 from nmm.physics.values import evaluate
 from nmm.pytrees import tree
 from nmm.solve.boundary import PENALTY
-from nmm.solve.discretise import Discretisation
+from nmm.solve.discretise import Discretisation, Samples
 from nmm.solve.elements import piece_matrices, whole_cells
-from nmm.solve.form import Form, cell_size, join_values, places, shape_functions
+from nmm.solve.form import Form, cell_size, coefficients, join_values, places, shape_functions
 from nmm.solve.stencil import Cells, apply_cells, diagonal_cells
 from nmm.solve.terms import held_at, held_blocks, natural, nitsche_parameter
+from nmm.solve.tips import TipPoints, beyond, tip_matrices
+
+
+@tree()
+class Tips:
+    """What branch functions add: matrices (m, Kc, Kc) of the elements that see a tip, without the products of
+    weights alone, and with them (`full`); their patches (m, K)."""
+
+    matrices: jax.Array
+    full: jax.Array
+    patches: jax.Array
 
 
 @tree()
@@ -34,6 +46,7 @@ class System:
     pair_patches: tuple[jax.Array, ...]
     load: jax.Array
     beta: jax.Array
+    tips: Tips | None = None
 
 
 def gathered(u: jax.Array, patches: jax.Array) -> jax.Array:
@@ -56,11 +69,16 @@ def on_lattice(cells: Cells, u: jax.Array) -> jax.Array:
     return jnp.concatenate([lattice, jnp.zeros_like(u[:, nodes:])], 1)
 
 
+def batches_of(system: System) -> list[tuple[jax.Array, jax.Array]]:
+    """Dense matrices and their patches."""
+    batches = [(system.pieces, system.patches), *zip(system.pairs, system.pair_patches, strict=True)]
+    return batches if system.tips is None else [*batches, (system.tips.matrices, system.tips.patches)]
+
+
 def apply(system: System, u: jax.Array) -> jax.Array:
     """K u for u (components, patches)."""
     total = on_lattice(system.cells, u)
-    batches = [(system.pieces, system.patches), *zip(system.pairs, system.pair_patches, strict=True)]
-    for matrices, patches in batches:
+    for matrices, patches in batches_of(system):
         product = jnp.einsum("nab,nb->na", matrices, gathered(u, patches))
         total = scattered(total, product, patches)
     return total
@@ -71,8 +89,7 @@ def diagonal(system: System) -> jax.Array:
     c, count = system.load.shape
     lattice = diagonal_cells(system.cells, c).reshape(c, -1)
     total = jnp.concatenate([lattice, jnp.zeros((c, count - lattice.shape[1]), lattice.dtype)], 1)
-    batches = [(system.pieces, system.patches), *zip(system.pairs, system.pair_patches, strict=True)]
-    for matrices, patches in batches:
+    for matrices, patches in batches_of(system):
         k = patches.shape[1]
         same = (patches[:, :, None] == patches[:, None, :]).astype(matrices.dtype)
         entries = jnp.einsum("naibi,nab->nai", matrices.reshape(-1, k, c, k, c), same)
@@ -97,7 +114,13 @@ def system_of(form: Form, data, params, arrays: Discretisation) -> System:
     blocks, block_patches = [], []
     for kind, values, term, hold in zip(form.kinds, term_values, arrays.terms, held, strict=True):
         if hold is None:
-            pieces, piece_loads = natural(form, kind, values, params, arrays, term, pieces, piece_loads)
+            pieces, piece_loads, force = natural(
+                form, kind, values, params, arrays, term, pieces, piece_loads
+            )
+            if term.branches is not None:
+                rows, patches, branches = term.branches
+                forces = branches[:, :, None] * force[rows][:, None]
+                load = scattered(load, forces.reshape(len(patches), -1), jnp.asarray(patches))
             continue
         factor = beta[term.host] if form.nitsche else PENALTY * hold.stiffness / cell_size(arrays)
         matrices, loads = held_blocks(form, term, hold, factor)
@@ -110,5 +133,25 @@ def system_of(form: Form, data, params, arrays: Discretisation) -> System:
         force = jnp.stack([evaluate(v, at, params, "point load", jnp) for v in values], -1)
         weights, _ = shape_functions(form, arrays, here)
         load = scattered(load, (weights[:, :, None] * force[:, None, :]).reshape(1, -1), jnp.asarray(patches))
+    tips = None
+    if arrays.tips is not None:
+        tips, tip_load = tips_of(form, coefficient, source, params, arrays, arrays.tips)
+        load = scattered(load, tip_load, tips.patches)
     load = jnp.where(jnp.asarray(arrays.active), load, 0.0)
-    return System(cells, pieces, jnp.asarray(arrays.patches), tuple(blocks), tuple(block_patches), load, beta)
+    patches = jnp.asarray(arrays.patches)
+    return System(cells, pieces, patches, tuple(blocks), tuple(block_patches), load, beta, tips)
+
+
+def tips_of(
+    form: Form, values, source, params, arrays: Discretisation, points: TipPoints
+) -> tuple[Tips, jax.Array]:
+    """Matrices and loads (m, Kc) of the elements that see a tip."""
+    c = form.components
+    cell, region = (jnp.asarray(a).reshape(-1) for a in (points.cell, points.region))
+    flat = Samples(cell, jnp.asarray(points.xi).reshape(-1, 2), region, None, None)
+    at = places(form, arrays, flat)
+    stiffness, stress = tangent(form.density, c, coefficients(form, values, at, params))
+    force = jnp.stack([evaluate(s, at, params, "physics.source", jnp) for s in source], -1)
+    full, loads = tip_matrices(points, stiffness, stress, force)
+    matrices, loads = beyond(full, loads, arrays.patches.shape[1] * c)
+    return Tips(matrices, full, jnp.asarray(points.patches)), loads

@@ -126,7 +126,7 @@ def held_blocks(form: Form, term: TermPoints, hold: Held, factor):
 
 
 def natural(form: Form, kind: str, given, params, arrays, term: TermPoints, matrices, loads):
-    """Add tractions, pressures, fluxes and Robin terms to the pieces."""
+    """Add tractions, pressures, fluxes and Robin terms to the pieces; also their forces (n, c) at points."""
     normal = jnp.asarray(term.normal)
     at = places(form, arrays, term.here, normal)
     shapes, _ = shape_functions(form, arrays, term.here)
@@ -143,4 +143,5 @@ def natural(form: Form, kind: str, given, params, arrays, term: TermPoints, matr
     else:
         force = jnp.stack(values, -1)
     operators = spread(shapes, form.components)
-    return matrices, loads.at[term.here.owner].add(jnp.einsum("n,nca,nc->na", w, operators, force))
+    force = w[:, None] * force
+    return matrices, loads.at[term.here.owner].add(jnp.einsum("nca,nc->na", operators, force)), force

@@ -1,6 +1,7 @@
 """The forward solve as one compiled pure function of parameters and arrays."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from nmm.solve.krylov import solve
 from nmm.solve.levels import levels_of
 from nmm.solve.multigrid import Multigrid
 from nmm.solve.system import apply, system_of
+from nmm.solve.tips import with_tips
 
 
 def arrays_of(problem: Problem):
@@ -124,7 +126,9 @@ def _solve(form: Form, options, data, params, arrays):
     make = partial(
         preconditioner, levels=levels, steps=steps, degree=degree, turns=turns, everywhere=everywhere
     )
-    cycle = in_precision(jax.lax.stop_gradient(system), precision, make)
+    cycle = in_precision(jax.lax.stop_gradient(replace(system, tips=None)), precision, make)
+    if system.tips is not None:
+        cycle = with_tips(cycle, jax.lax.stop_gradient(system), discretisation.tips, apply)
     if loose is None:
         u, stats = solve(partial(apply, system), cycle, system.load, tolerance, limit)
         return u.T, stats, system.load.T

@@ -78,6 +78,8 @@ def test_weight_gradients_are_the_derivatives(shape):
         {}, {"cell": 0.1, "cells": 4}, {"cell": -1.0}, {"cell": float("nan")}, {"cells": 0}, {"cells": 2.5},
         {"cell": 1.0, "shape": "hexagon"}, {"cell": 1.0, "angle": float("inf")},
         {"cell": 1.0, "origin": (0.0, float("nan"))},
+        {"cell": 1.0, "tips": "sharp"},
+        {"cell": 1.0, "tips": "enriched", "tip_radius": -1.0},
     ],
 )  # fmt: skip
 def test_impossible_lattices_are_refused(bad):
@@ -85,7 +87,7 @@ def test_impossible_lattices_are_refused(bad):
         nmm.lattice(**bad)
 
 
-@pytest.mark.parametrize("early", [{"weights": "bspline"}, {"order": 1}, {"degree": 2}, {"tips": "enriched"}])
+@pytest.mark.parametrize("early", [{"weights": "bspline"}, {"order": 1}, {"degree": 2}])
 def test_reserved_lattices_say_not_yet(early):
     with pytest.raises(NotYet, match="not yet"):
         nmm.lattice(cell=1.0, **early)

@@ -198,6 +198,7 @@ class Solution:
         self.reactions = {"x == 0": np.array([-1e6, 0.0])}
         self.held = []
         self.tips = []
+        self.tips_left_out = []
         self.overlap = {"length": 0.0, "max": 0.0}
         self.balance = {"residual": 1e-12, "resultant": [0.0, 0.0], "moment": 0.0}
         self.field_names = ("displacement", "stress", "von_mises")

@@ -157,3 +157,12 @@ def test_pyplot_is_never_touched(tmp_path):
     before = pyplot.get_fignums()
     pixels(field_figure(squares(2, 2), np.arange(4.0)), tmp_path)
     assert pyplot.get_fignums() == before
+
+
+def test_tips_are_marked_and_numbered_where_they_are_few():
+    solution = Solution()
+    mesh, values = solution.manifold.mesh(), solution.fields(["von_mises"])["von_mises"]
+    few = field_figure(mesh, values, tips=np.array([[0.5, 0.37], [0.2, 0.9]]))
+    assert [text.get_text() for text in few.axes[0].texts] == ["0", "1"]
+    many = field_figure(mesh, values, tips=np.random.default_rng(0).uniform(size=(300, 2)))
+    assert not many.axes[0].texts

@@ -233,3 +233,21 @@ def test_what_cannot_be_drawn_is_an_input_error(name, field, tmp_path):
     with pytest.raises(InputError, match=r"expected \.vtu or \.npz"):
         save_solution(Solution(), tmp_path / "a.csv")
     assert not os.listdir(tmp_path)
+
+
+def test_tips_are_listed_in_summary_and_report_and_numbered_in_figures(tmp_path):
+    solution = Solution()
+    tip = {"crack": 0, "end": 1, "x": 0.5, "y": 0.37, "KI": 1.25e6, "KII": -3e4, "G": 8.1, "T": -2e5}
+    solution.tips = [tip, {**tip, "crack": 3, "end": 0, "x": 0.8}]
+    solution.tips_left_out = [{"crack": 5, "end": 1, "x": 0.1, "y": 0.2, "reason": "too <near>"}]
+    found = save(tmp_path, solution)
+    assert found["tips"] == solution.tips
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<h2 id="crack-tips">' in page
+    assert "K_II" in page and "too &lt;near&gt;" in page
+    figures = json.loads((tmp_path / "report.json").read_text())["figures"]
+    assert any("crack tips, numbered" in figure["caption"] for figure in figures)
+
+
+def test_without_tips_there_is_no_section_of_them(saved):
+    assert "crack-tips" not in (saved / "report.html").read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Fracture quantities: stress intensity factors at crack tips."""

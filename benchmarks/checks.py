@@ -72,6 +72,24 @@ class AtMost:
 
 
 @dataclass(frozen=True)
+class Within:
+    """`low` ≤ row[key] ≤ `high` in every row, or only observed; a method without the figure is not judged."""
+
+    key: str
+    low: float
+    high: float
+    judged: bool = True
+
+    def judge(self, rows: Sequence[Row], quick: bool) -> Verdict:
+        expected = f"{self.low:g} to {self.high:g}" + ("" if self.judged else ", observed")
+        values = [row[self.key] for row in rows if row.get(self.key) is not None]
+        if not values:
+            return Verdict(self.key, None, expected, None)
+        worst = max(values, key=lambda value: abs(math.log(value)) if value > 0 else math.inf)
+        return Verdict(self.key, worst, expected, self.low <= worst <= self.high if self.judged else None)
+
+
+@dataclass(frozen=True)
 class Target:
     """row[key] of the finest row equals `value` within the fraction `tolerance`."""
 

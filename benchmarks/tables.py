@@ -58,7 +58,9 @@ def verification(result: Mapping[str, Any]) -> list[str]:
         verdicts = [
             c for c in result["checks"] if (c["problem"], c["method"], c["cover"]) == (problem, method, cover)
         ]
-        shown = "; ".join(f"{v['check']} {show(v['value'])} ({v['expected']})" for v in verdicts)
+        shown = "; ".join(
+            f"{v['check']} {show(v['value'])} ({v['expected']})" for v in verdicts if v["value"] is not None
+        )
         judged = [v["passed"] for v in verdicts if v["passed"] is not None]
         finest = rows[-1]
         summary.append(
@@ -82,12 +84,33 @@ def verification(result: Mapping[str, Any]) -> list[str]:
         " rates between the two finest.",
         table(heads, summary),
         "The limits in brackets are promises of nmm; for a peer they are information.",
+        "## Effectivity of the estimated error",
+        "Estimated by true error of nmm in the energy norm, on each cover from the coarsest to the finest.",
+        effectivity(result["rows"]),
         "## Problems",
         table(("name", "problem", "reference"), known),
     ]
     if result["skipped"]:
         parts += ["## Skipped", table(("method", "reason", "problems"), reasons(result["skipped"]))]
     return parts
+
+
+def effectivity(rows: Sequence[Mapping]) -> str:
+    """One row for each problem and cover, one column for each refinement."""
+    found = [
+        (problem, cover, [row["cells"] for row in mine], [row["effectivity"] for row in mine])
+        for problem, _, cover, mine in groups(rows)
+        if all(row.get("effectivity") is not None for row in mine)
+    ]
+    most = max((len(cells) for _, _, cells, _ in found), default=0)
+    heads = ("problem", "cover", "cells along the longer side", *(f"cover {i + 1}" for i in range(most)))
+    return table(
+        heads,
+        [
+            (problem, cover, ", ".join(map(str, cells)), *values, *[None] * (most - len(values)))
+            for problem, cover, cells, values in found
+        ],
+    )
 
 
 def reasons(skipped: Sequence[Mapping]) -> list[tuple[str, str, str]]:

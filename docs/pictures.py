@@ -22,10 +22,13 @@ PICTURES = {
     "tips.png": ("fracture.md", "solve", "figure_stress_yy.png"),
     "traces.png": ("kb7/drain.toml", "check", "cover.png"),
     "kb7.png": ("kb7/pull.toml", "solve", "figure_stress_xx.png"),
+    "estimate.png": ("errors.md", "solve", "figure_error_estimate.png"),
+    "convergence.png": ("errors.md", "solve", "convergence.png"),
 }
 SETTINGS = {
     "cover.png": ["--set", "cover.cell=0.05", "--set", "cover.angle=20"],
     "traces.png": ["--set", "cover.cells=60"],
+    "convergence.png": ["--converge", "4"],
 }
 PYTHON = re.compile(r"^```python\n(?P<text>.*?)^```$", re.M | re.S)
 BENCHMARKS = ("forward.png", "fracture.png", "multigrid.png", "verification.png")

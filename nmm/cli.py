@@ -51,6 +51,16 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="Override an entry: --set cover.cell=0.01", show_default=False
     ),
 ]
+Converge = Annotated[
+    int | None,
+    typer.Option(
+        "--converge",
+        metavar="K",
+        help="Solve on K covers (2 to 8), each with half the cell of the one before; the case's own is the "
+        "finest and its results are kept. Adds observed orders, extrapolated values and their uncertainty.",
+        show_default=False,
+    ),
+]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing unless something is wrong.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -125,6 +135,7 @@ def solve(
     case_file: CaseFile,
     output: Output = None,
     settings: Settings = None,
+    converge: Converge = None,
     verbose: Verbose = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -136,6 +147,8 @@ def solve(
     from nmm.tables import solution_table
 
     directory = _directory(output, case)
+    if converge is not None:
+        return _converge(case, converge, directory, stages)
     try:
         run = solve_case(case, stages)
     except InputError:
@@ -146,6 +159,27 @@ def solve(
     run.save(directory, stages)
     _print(solution_table(run, directory), quiet)
     return DONE if run.converged else FAILED
+
+
+def _converge(case: Case, count: int, directory: Path, stages: Stages) -> int:
+    from nmm.convergence import converge
+    from nmm.run import save_failed
+    from nmm.tables import convergence_table, solution_table
+
+    try:
+        found = converge(case, count, stages)
+    except InputError:
+        raise
+    except Exception as error:
+        save_failed(case, error, directory, stages)
+        raise
+    found.save(directory, stages)
+    _print(solution_table(found.run, directory), stages.quiet)
+    _print(convergence_table(found.refinement, Console().width), stages.quiet)
+    if found.refinement.interrupted:
+        complain(f"interrupted; what was finished is in {directory}")
+        return INTERRUPTED
+    return DONE if found.converged else FAILED
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nmm.case import Case
 from nmm.compile_clock import CompileClock
@@ -29,8 +30,8 @@ class Run:
     def converged(self) -> bool:
         return bool(self.solution.result.converged)
 
-    def save(self, directory: Path, stages: Stages) -> Path:
-        """Write everything the contract promises into `directory`, all at once."""
+    def save(self, directory: Path, stages: Stages, **more: Any) -> Path:
+        """Write everything the contract promises into `directory`, all at once; `more`: see `save_case`."""
         case = self.case
         with stages("write", "writing the results"):
             save_case(
@@ -47,6 +48,7 @@ class Run:
                 log=stages.log,
                 warnings=stages.warnings,
                 progress=stages.note,
+                **more,
             )
         return directory
 

@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nmm.memory import available_memory, memory_estimate
+from nmm.results.levels import ERRORS, Refinement
+from nmm.results.richardson import SOURCE
 from nmm.results.summary import probe
 
 _TIPS = 8
@@ -35,6 +37,9 @@ def solution_table(run: Any, directory: Path) -> Table:
         ),
         ("energy", f"{solution.energy:.6g}{_unit(case.units, 'energy')}"),
     ]
+    if solution.estimate.relative is not None:
+        share = f"{100 * solution.estimate.relative:.2g} % in the energy norm"
+        rows.append(("estimated error", share))
     for name, load in _entries(solution.loads):
         if name in solution.reactions:
             continue
@@ -104,6 +109,51 @@ def cut_table(case: Any, manifold: Any, picture: Path) -> Table:
     rows.append(("memory to solve", f"about {needed / 2**20:,.0f} MiB of {free / 2**20:,.0f} MiB"))
     rows.append(("covers", str(picture)))
     return _two_columns(case.title, rows)
+
+
+def convergence_rows(refinement: Refinement) -> dict[str, Any]:
+    """The refinement as a table of the report, without zeros and loads that are the same on all covers."""
+    rows: list[list[Any]] = [["unknowns", *(level.dofs for level in refinement.levels), None, None, None]]
+    for one in refinement.series():
+        found = one.limit
+        given = found is not None and found.kind == "constant" and one.name.startswith("load on")
+        if not one.negligible and not given:
+            order = found.order if found and found.kind == "extrapolated" else None
+            limits = [found.value, found.uncertainty] if found else [None, None]
+            rows.append([one.name, *one.values, None if order is None else f"{order:.2f}", *limits])
+    for decay in refinement.decays():
+        order = None if decay.order is None else f"{decay.order:.2f}"
+        values = [None if value is None else f"{value:.3g}" for value in decay.values]
+        rows.append([ERRORS[decay.name], *values, order, None, None])
+    cells = [f"cell {cell:.4g}" for cell in refinement.cells]
+    head = ["", *cells, "order", "limit", "uncertainty"]
+    text = f"Errors are relative. A limit without an order is the value on the finest cover. {SOURCE}"
+    return {"title": "Convergence", "head": head, "rows": rows, "text": text}
+
+
+def convergence_table(refinement: Refinement, width: int = 80) -> Table:
+    """The refinement for a terminal of `width` columns: as many of the finest covers as there is room for."""
+    rows = convergence_rows(refinement)
+    label = min(max(len(row[0]) for row in rows["rows"]), 34)
+    count = len(refinement.levels)
+    shown = min(count, max(2, (width - label - 36) // 13))
+    of = f", the {shown} finest of {count} covers" if shown < count else ""
+    table = Table(box=None, title=Text(f"convergence{of}"), title_justify="left", title_style="bold")
+    table.add_column("", style="dim", overflow="fold", min_width=min(label, 16))
+    keep = [0, *range(1 + count - shown, len(rows["head"]))]
+    for i in keep[1:]:
+        table.add_column(Text(rows["head"][i]), justify="right", no_wrap=True)
+    for row in rows["rows"]:
+        table.add_row(*(Text(_cell(row[i], i == keep[-1])) for i in keep))
+    return table
+
+
+def _cell(value: Any, short: bool) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, str) else f"{value:.2g}" if short else f"{value:.6g}"
 
 
 def removals(manifold: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ import nmm
 from benchmarks.peers.interface import Answer
 from benchmarks.problems import COVERS, Problem
 from nmm._version import __version__
+from nmm.case import Case
 
 
 class Nmm:
@@ -29,8 +30,15 @@ class Nmm:
             stress=solution.stress if elastic else None,
             errors=solution.errors(case.exact) if case.exact else {},
             seconds=solution.stats.seconds,
-            facts={"imbalance": float(solution.balance["residual"])},
+            facts={"imbalance": float(solution.balance["residual"]), **estimated(solution, problem, case)},
         )
+
+
+def estimated(solution: nmm.Solution, problem: Problem, case: Case) -> dict[str, float]:
+    """The effectivity of the estimated error: its ratio to the true one in the energy norm."""
+    if not problem.effectivity:
+        return {}
+    return {"effectivity": solution.estimate.total / solution.energy_error(case.exact)}
 
 
 peer = Nmm()

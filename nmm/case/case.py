@@ -161,6 +161,19 @@ class Case:
             found = read_regions(path, name_field=region.name_field, layer=region.layer)
         return [(region.name or name, shape) for name, shape in found]
 
+    @property
+    def cell(self) -> float:
+        """The side of the lattice's squares."""
+        return self._size()[1]
+
+    def with_cell(self, cell: float) -> Case:
+        """The same case with squares of another side; its text says so on top."""
+        cover = self.spec.cover.model_copy(update={"cell": cell, "cells": None})
+        text = f"# On another cover than below:\n# --set cover.cell={cell!r}\n\n{self.text}"
+        other = Case(self.path, text, self.spec.model_copy(update={"cover": cover}), self.places)
+        other.__dict__["_domain"], other._traces = self.domain(), self._traces
+        return other
+
     def lattice(self) -> Lattice:
         table = self.spec.cover
         with self.places.put("cover"):
@@ -249,10 +262,14 @@ class Case:
 
     def cut(self) -> Manifold:
         """The domain cut by the lattice; raises `CapacityError` before a lattice that cannot fit is tried."""
-        with self.places.put("cover", "cell" if self.spec.cover.cell is not None else "cells"):
-            check_memory(*self._size(), self.components, self.spec.cover.shape)
+        self.check_memory()
         with self.places.put(entries=self._entities()):
             return cut(self.domain(), self.lattice(), dtype=self.spec.solve.precision)
+
+    def check_memory(self) -> None:
+        """Raise `CapacityError` when the cut and the solve would not fit into memory."""
+        with self.places.put("cover", "cell" if self.spec.cover.cell is not None else "cells"):
+            check_memory(*self._size(), self.components, self.spec.cover.shape)
 
     def _entities(self) -> dict[str, Path]:
         """Paths of holes, cracks, regions and files by the names that errors about the geometry use."""

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
@@ -120,7 +121,7 @@ def color_bar(frame: Frame, mappable: ScalarMappable, label: str, extend: str = 
         orientation="horizontal" if frame.wide else "vertical",
         extend=extend,
         extendfrac=0.03,
-        format=_scientific(),
+        format=None if isinstance(mappable.norm, LogNorm) else _scientific(),
     )
     bar.ax.tick_params(labelsize=SMALL, width=0.6, length=3)
     bar.outline.set_linewidth(0.6)  # type: ignore[union-attr]

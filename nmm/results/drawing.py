@@ -13,21 +13,29 @@ from numpy.typing import NDArray
 from .cover_plot import cover_figure
 from .files import figure_file
 from .plot import deformed_figure, field_figure, history_figure, save_figure
+from .polygons import triangle_areas
 from .quantities import Quantity, quantities
+
+_ROUNDING = 1e-9
+"""Relative errors below show only rounding and the solver's tolerance."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure that is drawn when its turn comes; `section` is the part of the report that shows it."""
+    """A figure that is drawn when its turn comes; `section` is the part of the report that shows it.
+
+    `file` is what it is called on disk, `figure_NAME.png` unless given.
+    """
 
     name: str
     caption: str
     draw: Callable[[], Figure]
     section: str = "figures"
+    file: str | None = None
 
     def save(self, directory: str | os.PathLike) -> dict[str, str]:
         """Write the PNG and return its entry for `report.json`."""
-        file = figure_file(self.name)
+        file = self.file or figure_file(self.name)
         save_figure(self.draw(), Path(directory) / file)
         return {"file": file, "caption": self.caption, "section": self.section}
 
@@ -49,6 +57,8 @@ def drawings(
                 yield _deformed(quantity, mesh, values, frame)
             else:
                 yield _field(quantity, mesh, {**frame, **cracks})
+    if solution.estimate.relative is not None and solution.estimate.relative > _ROUNDING:
+        yield _estimate(solution.estimate, mesh, {**frame, **cracks})
     yield _cover(manifold, mesh, unit)
     history = np.asarray(solution.history)
     if len(history) > 1:
@@ -85,6 +95,22 @@ def _field(quantity: Quantity, mesh: Any, style: Mapping[str, Any]) -> Drawing:
             title=quantity.title,
             signed=quantity.signed,
             **style,
+        ),
+    )
+
+
+def _estimate(estimate: Any, mesh: Any, style: Mapping[str, Any]) -> Drawing:
+    areas = np.bincount(mesh.element_of_triangle, triangle_areas(mesh), minlength=len(estimate.elements))
+    size = estimate.total / estimate.relative  # the energy norm of the solution
+    share = np.maximum(areas, np.finfo(float).tiny) / areas.sum()
+    values = estimate.elements / np.sqrt(share) / size
+    return Drawing(
+        "error_estimate",
+        "Estimated error of the raw stress (or flux) on each element: its root mean square over the element "
+        f"in the energy norm, relative to that of the solution over the domain. Over the domain it is "
+        f"{estimate.relative:.2g}.",
+        lambda: field_figure(
+            mesh, values, label="relative error", title="estimated error", logarithmic=True, **style
         ),
     )
 

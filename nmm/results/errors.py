@@ -12,6 +12,7 @@ from nmm.manifold.manifold import Manifold
 from nmm.manifold.rules import element_points, fine_rule
 from nmm.manifold.tips import at_tips
 from nmm.physics.values import environment
+from nmm.results.energies import energy_product
 from nmm.results.recovery import raw_gradients
 
 
@@ -27,27 +28,11 @@ def exact_functions(exact: Any, components: int):
 
 def errors(solution: Any, exact: Any) -> dict[str, float | None]:
     """See `Solution.errors`."""
-    manifold, problem = solution.manifold, solution.problem
-    functions = exact_functions(exact, problem.model.components)
-    element, xi, weight = energy_rule(manifold, True)
-    cell = manifold.element_cells()[element]
-    at = problem.places(cell, xi, manifold.element_regions()[element])
-
-    def value(function, points):
-        if callable(function):
-            return function(points)
-        env = environment(at, solution.params) | {"x": points[:, 0], "y": points[:, 1]}
-        return jnp.broadcast_to(jnp.asarray(function.evaluate(env, jnp), float), points.shape[:1])
-
-    points = jnp.asarray(at.points)
-    u, du = [], []
-    for function in functions:
-        v, g = value_and_gradient(lambda p, f=function: value(f, p), points)
-        u.append(np.asarray(v))
-        du.append(np.asarray(g))
-    exact_u, exact_du = np.stack(u, -1), np.stack(du, 1)
+    rule = energy_rule(solution.manifold, True)
+    element, xi, weight = rule
+    exact_u, exact_du = exact_values(solution, exact, rule)
     difference = solution._values(element, xi) - exact_u
-    slope = raw_gradients(manifold, solution.dofs, element, xi) - exact_du
+    slope = raw_gradients(solution.manifold, solution.dofs, element, xi) - exact_du
 
     def norm(a):
         return float(np.sqrt(np.einsum("n,nm->", weight, a.reshape(len(a), -1) ** 2)))
@@ -60,6 +45,38 @@ def errors(solution: Any, exact: Any) -> dict[str, float | None]:
         "h1": ratio(norm(slope), norm(exact_du)),
         "max": ratio(float(np.abs(difference).max()), float(np.abs(exact_u).max())),
     }
+
+
+def energy_error(solution: Any, exact: Any) -> float:
+    """See `Solution.energy_error`."""
+    rule = energy_rule(solution.manifold, True)
+    element, xi, weight = rule
+    slope = (
+        raw_gradients(solution.manifold, solution.dofs, element, xi) - exact_values(solution, exact, rule)[1]
+    )
+    product = energy_product(solution.problem.model.density, slope, solution._coefficients(element, xi))
+    return float(np.sqrt(weight @ np.asarray(product)))
+
+
+def exact_values(solution: Any, exact: Any, rule: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Values (n, components) and gradients (n, components, 2) of an exact solution at quadrature points."""
+    manifold, problem = solution.manifold, solution.problem
+    element, xi, _ = rule
+    at = problem.places(manifold.element_cells()[element], xi, manifold.element_regions()[element])
+
+    def value(function, points):
+        if callable(function):
+            return function(points)
+        env = environment(at, solution.params) | {"x": points[:, 0], "y": points[:, 1]}
+        return jnp.broadcast_to(jnp.asarray(function.evaluate(env, jnp), float), points.shape[:1])
+
+    points = jnp.asarray(at.points)
+    u, du = [], []
+    for function in exact_functions(exact, problem.model.components):
+        v, g = value_and_gradient(lambda p, f=function: value(f, p), points)
+        u.append(np.asarray(v))
+        du.append(np.asarray(g))
+    return np.stack(u, -1), np.stack(du, 1)
 
 
 def value_and_gradient(function, points):

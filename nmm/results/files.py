@@ -17,6 +17,8 @@ OWN_FILES = (
     "case.toml",
     "solution.npz",
     "solution.vtu",
+    "convergence.json",
+    "convergence.png",
     "report.json",
     "report.html",
     "log.txt",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from matplotlib.tri import Triangulation
@@ -80,6 +80,15 @@ def color_limits(values: NDArray, weights: NDArray, signed: bool = False) -> Lim
     return Limits(low, high, extend[below, above], text, centred)
 
 
+def log_limits(values: NDArray, weights: NDArray) -> tuple[float, float]:
+    """Ends of a logarithmic colour scale: the percentiles of `color_limits`, at most four decades."""
+    known = values > 0
+    if not known.any():
+        return 1e-4, 1.0
+    found = color_limits(np.log10(values[known]), weights[known])
+    return 10.0 ** max(found.low, found.high - 4), 10.0**found.high
+
+
 def field_figure(
     mesh: Any,
     values: NDArray,
@@ -88,6 +97,7 @@ def field_figure(
     title: str | None = None,
     length_unit: str | None = None,
     signed: bool = False,
+    logarithmic: bool = False,
     limits: tuple[float, float] | None = None,
     outline: NDArray | None = None,
     cracks: NDArray | None = None,
@@ -97,12 +107,15 @@ def field_figure(
     """A scalar field on the elements, `values (points,)` or `(elements,)`, with colour bar.
 
     `outline`, `cracks` and `lost` (stretches without effect, dashed) are segments `(n, 2, 2)`, `tips` (n, 2)
-    are marked and numbered; `limits` replaces the automatic ends of the colour scale. Coordinates are the
-    user's.
+    are marked and numbered; `limits` replaces the automatic ends of the colour scale; a `logarithmic` scale
+    leaves values white that are not positive. Coordinates are the user's.
     """
     values = _on_points(mesh, values)
     canvas = frame(_bounds(mesh.points), length_unit, title)
-    _paint(canvas, mesh, mesh.points, values, label, signed, limits)
+    if logarithmic:
+        values = np.where(values > 0, values, np.nan)
+        limits = limits or log_limits(values, point_weights(mesh))
+    _paint(canvas, mesh, mesh.points, values, label, signed, limits, LogNorm if logarithmic else Normalize)
     lines(canvas, outline, linewidth=0.9)
     lines(canvas, cracks, linewidth=0.8)
     lines(canvas, lost, linewidth=0.7, linestyle=(0, (3, 2)))
@@ -221,6 +234,7 @@ def _paint(
     label: str,
     signed: bool,
     limits: tuple[float, float] | None,
+    norm: type[Normalize] = Normalize,
 ) -> None:
     chosen = color_limits(values, point_weights(mesh), signed)
     if limits is not None:
@@ -238,7 +252,7 @@ def _paint(
         np.nan_to_num(values, posinf=0.0, neginf=0.0),
         shading="gouraud",
         cmap=chosen.colormap,
-        norm=Normalize(chosen.low, chosen.high),
+        norm=norm(chosen.low, chosen.high),
         # Thousands of shaded triangles make vector files that no viewer opens; lines and text stay vectors.
         rasterized=True,
     )

@@ -139,9 +139,14 @@ def _headline(summary: Mapping[str, Any]) -> str:
         "physical patches": summary.get("patches"),
         "connected parts": summary.get("parts"),
         "stored energy": summary.get("energy"),
+        "estimated error": _share(summary.get("error_estimate")),
         "seconds in all": None if seconds.get("total") is None else round(seconds["total"], 2),
     }
     return html.facts({name: value for name, value in known.items() if value is not None})
+
+
+def _share(value: float | None) -> str | None:
+    return None if value is None else f"{100 * value:.2g} %"
 
 
 def _anchor(name: str) -> str:

@@ -9,13 +9,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .archive import save_archive
-from .coloring import manifold_colors
 from .drawing import Drawing, drawings
 from .environment import hardware, versions
 from .files import save_json, save_text, staging
 from .report import write_report
 from .summary import failed_summary, statistic, summary
-from .vtu import write_vtu
+from .vtu import cell_fields, write_vtu
 
 DEFAULT_FIELDS = ("displacement", "potential", "stress", "von_mises", "flux")
 
@@ -36,6 +35,7 @@ def save_case(
     warnings: Sequence[str] = (),
     tables: Sequence[Mapping[str, Any]] = (),
     figures: Iterable[Drawing] = (),
+    data: Mapping[str, Any] | None = None,
     peak_memory_mb: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -51,6 +51,7 @@ def save_case(
     - `units`: labels by kind (length, stress, or a field's name); `tolerance` of the solver.
     - `warnings`: sentences for the top of the report. `tables`: further tables of results, each a dict with
       `rows` and optionally `title`, `head`, `text`. `figures`: further figures, shown after the solution's.
+    - `data`: further JSON files by name, among those of `files.OWN_FILES`.
     - `log`: the text or the lines of log.txt. `progress`: is told what is being written.
 
     Returns what summary.json holds.
@@ -66,11 +67,12 @@ def save_case(
 
     with staging(directory) as stage:
         _save_texts(stage, case_text, log)
+        for name, content in (data or {}).items():
+            save_json(stage / name, content)
         tell("writing solution.npz")
         save_archive(stage / "solution.npz", solution, mesh, values)
         tell("writing solution.vtu")
-        colors = {"patch_color": manifold_colors(solution.manifold, mesh)}
-        write_vtu(stage / "solution.vtu", mesh, values, colors)
+        write_vtu(stage / "solution.vtu", mesh, values, cell_fields(solution, mesh))
         drawn = []
         for drawing in (*drawings(solution, mesh, values, units, tolerance), *figures):
             tell(f"drawing {drawing.name}")

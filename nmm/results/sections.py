@@ -30,6 +30,12 @@ def _results(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Pa
         parts.append(f"<h3>{html.text(given['title'])}</h3>" if given.get("title") else "")
         parts.append(html.table(given.get("head") or (), given["rows"]))
         parts.append(f'<p class="dim">{html.text(given["text"])}</p>' if given.get("text") else "")
+    estimate = summary.get("error_estimate")
+    if estimate is not None:
+        parts.append(
+            f"<p>Estimated error of the stress (or flux) in the energy norm: {100 * estimate:.2g} % of the "
+            "norm of the solution. It is the distance between raw and recovered stress, no bound.</p>"
+        )
     errors = {name: value for name, value in (summary.get("errors") or {}).items() if value is not None}
     if errors:
         names = {"l2": "L2 norm", "h1": "H1 seminorm", "max": "maximum"}

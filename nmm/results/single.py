@@ -8,11 +8,10 @@ from typing import Any
 from nmm.errors import InputError
 
 from .archive import save_archive
-from .coloring import manifold_colors
 from .drawing import tip_points
 from .plot import deformed_figure, field_figure, save_figure
 from .quantities import quantities
-from .vtu import write_vtu
+from .vtu import cell_fields, write_vtu
 
 _FORMATS = ("png", "pdf", "svg")
 
@@ -24,8 +23,7 @@ def save_solution(solution: Any, path: str | os.PathLike) -> None:
     """
     mesh, kind = solution.manifold.mesh(), Path(path).suffix.lower()
     if kind == ".vtu":
-        colors = {"patch_color": manifold_colors(solution.manifold, mesh)}
-        write_vtu(path, mesh, solution.fields(), colors)
+        write_vtu(path, mesh, solution.fields(), cell_fields(solution, mesh))
     elif kind == ".npz":
         save_archive(path, solution, mesh, solution.fields())
     else:

@@ -22,7 +22,9 @@ from nmm.physics.models import strain_density
 from nmm.physics.problem import coefficient_values
 from nmm.physics.values import evaluate
 from nmm.pytrees import tree
-from nmm.results.errors import energy_rule, errors
+from nmm.results.energies import energy_product, stresses
+from nmm.results.errors import energy_error, energy_rule, errors
+from nmm.results.estimate import Estimate, estimate
 from nmm.results.forces import Forces, balance, mean_moment, supports
 from nmm.results.overlap import overlap
 from nmm.results.record import Record, Several, Stats
@@ -267,12 +269,19 @@ class Solution:
     def energy(self) -> Any:
         """Stored energy ½ a(u, u), without boundary terms."""
         element, xi, weight = energy_rule(self.manifold, self.problem.fine)
-        gradient = jnp.asarray(self._gradients(element, xi, False))
-        values = self._coefficients(element, xi)
-        density = self.problem.model.density
-        stress = stresses(density, gradient, values) - stresses(density, 0 * gradient, values)
-        energy = 0.5 * jnp.einsum("n,nci,nci->", weight, gradient, stress)
+        gradient, values = self._gradients(element, xi, False), self._coefficients(element, xi)
+        energy = 0.5 * jnp.dot(weight, energy_product(self.problem.model.density, gradient, values))
         return energy if isinstance(energy, Tracer) else float(energy)
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """Estimated error of the raw stress in the energy norm: per element, in all, and relative.
+
+        The distance of the recovered from the raw stress (Zienkiewicz and Zhu 1987). It is no bound.
+
+        **Raises:** `InputError` inside jit, grad or vmap.
+        """
+        return estimate(self)
 
     @cached_property
     def reactions(self) -> dict[str, np.ndarray]:
@@ -328,6 +337,13 @@ class Solution:
         """
         return errors(self, exact)
 
+    def energy_error(self, exact: Any) -> float:
+        """True error √a(u − exact, u − exact) in the energy norm: what `estimate.total` estimates.
+
+        `exact` is as for `errors`.
+        """
+        return energy_error(self, exact)
+
     def save(self, path: str | Path) -> None:
         """Write `.vtu` (for ParaView) or `.npz` (the unknowns and the patches)."""
         save_solution(self, path)
@@ -346,13 +362,3 @@ def blank(values, outside):
     """`values` (n, ...) with nan where `outside` (n,)."""
     mask = outside.reshape(-1, *(1,) * (values.ndim - 1))
     return module_of(values).where(mask, np.nan, values)
-
-
-def stresses(density, gradient, values):
-    """Derivative of the density by the gradient at points, (n, components, 2)."""
-    return _stresses(density, gradient, values)
-
-
-_stresses = jax.jit(
-    lambda density, gradient, values: jax.vmap(jax.grad(density))(gradient, values), static_argnums=0
-)

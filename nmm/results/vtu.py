@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
+from .coloring import manifold_colors
 from .files import replacing
 from .polygons import element_of_point, irregular, triangle_areas
 
@@ -17,6 +18,14 @@ _TRIANGLE, _POLYGON = 5, 7
 _BLOCK = 1 << 20
 _TENSORS = ("stress", "strain")
 _TYPES = {"f8": "Float64", "f4": "Float32", "i8": "Int64", "i4": "Int32", "u1": "UInt8"}
+
+
+def cell_fields(solution: Any, mesh: Any) -> dict[str, NDArray]:
+    """What every file of a solution holds per element: colours of the patches and the estimated error."""
+    return {
+        "patch_color": manifold_colors(solution.manifold, mesh),
+        "error_estimate": solution.estimate.elements,
+    }
 
 
 def write_vtu(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmarks.checks import AtMost, Rate, Target, observed_rate
+from benchmarks.checks import AtMost, Rate, Target, Verdict, Within, observed_rate
 from benchmarks.outcrops import limit
 
 ROWS = [{"cells": n, "l2": 3.0 * n**-2.05, "v": 24.0 + 1 / n} for n in (16, 32, 64)]
@@ -34,6 +34,14 @@ def test_a_value_that_is_not_finite_never_passes():
 def test_a_target_is_judged_on_the_finest_cover():
     assert Target("v", 24.0, 0.001).judge(ROWS, quick=False).passed is True
     assert Target("v", 24.0, 0.0001).judge(ROWS, quick=False).passed is False
+
+
+def test_a_range_holds_on_every_cover_and_judges_nobody_without_the_figure():
+    rows = [{"cells": n, "ratio": r} for n, r in ((8, 0.8), (16, 0.99))]
+    assert Within("ratio", 0.7, 1.5).judge(rows, quick=True) == Verdict("ratio", 0.8, "0.7 to 1.5", True)
+    assert Within("ratio", 0.9, 1.5).judge(rows, quick=False).passed is False
+    assert Within("ratio", 0.9, 1.5, judged=False).judge(rows, quick=False).passed is None
+    assert Within("absent", 0.9, 1.5).judge(rows, quick=False).passed is None
 
 
 def test_limit_and_rate_of_a_converging_sequence():

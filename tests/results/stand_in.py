@@ -192,6 +192,8 @@ class Solution:
         self.params = {"E": 210e9}
         self.energy = np.float64(12.5)
         self.dofs = np.zeros((169, 2))
+        error = np.geomspace(1e-4, 1e-2, self.manifold.stats["elements"])
+        self.estimate = SimpleNamespace(elements=error, total=0.1, relative=0.02)
         self.loads = {"x == 1": np.array([1e6, 0.0]), "x == 0": np.array([-1e6, 0.0])}
         self.reactions = {"x == 0": np.array([-1e6, 0.0])}
         self.held = []

@@ -17,7 +17,7 @@ from nmm.results.summary import failed_summary, summary
 
 KEYS = {
     "status", "dofs", "patches", "elements", "parts", "area", "iterations", "residual", "energy", "seconds",
-    "errors", "probes", "tips", "loads", "held", "overlap", "peak_memory_mb", "version",
+    "errors", "error_estimate", "probes", "tips", "loads", "held", "overlap", "peak_memory_mb", "version",
 }  # fmt: skip
 CASE = 'title = "</pre><script>alert(1)</script>"\n[domain]\n'
 
@@ -134,7 +134,7 @@ def test_the_page_is_whole_self_contained_and_everything_in_it_is_escaped(saved)
     assert not {"script", "b", "i", "u", "link", "iframe"} & set(page.tags)
     assert all(source.startswith(("data:image/png;base64,", "#")) for source in page.sources)
     assert "http" not in re.sub(r"base64,[^\"]*", "", text)
-    assert page.tags.count("img") == 7
+    assert page.tags.count("img") == 8
     assert '<meta name="viewport"' in text
     assert "prefers-color-scheme: dark" in text
     for said in (
@@ -170,7 +170,7 @@ def test_the_page_makes_do_with_a_summary(copied):
         (copied / name).unlink()
     write_report(copied)
     text = (copied / "report.html").read_text()
-    assert Page(text).tags.count("img") == 6
+    assert Page(text).tags.count("img") == 7
     assert "The solver converged" in text
 
 

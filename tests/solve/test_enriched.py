@@ -108,7 +108,7 @@ def test_batch_of_enriched_cracks_equals_the_loop():
     manifolds = []
     for length in (0.41, 0.52, 0.63):
         domain = nmm.rectangle(0, 0, 1, 2).with_cracks([[(0.0, 1.01), (length, 1.03)]])
-        manifolds.append(nmm.cut(domain, nmm.lattice(cell=1 / 12, tips="enriched", tip_radius=2.0)))
+        manifolds.append(nmm.cut(domain, nmm.lattice(cell=1 / 10, tips="enriched", tip_radius=1.0)))
     stacked = nmm.stack(manifolds)
     terms = [nmm.fixed("y == 0"), nmm.traction("y == 2", (0.0, 1.0))]
     problem = nmm.problem(stacked[0], MODEL, terms)

@@ -263,7 +263,7 @@ def lattice(
         raise InputError(f'the tips are "plain" or "enriched", found "{tips}"', where="cover.tips")
     if not (math.isfinite(tip_radius) and 0 <= tip_radius <= 20):
         raise InputError(
-            f"the radius of singular patches lies between 0 and 20 cells, found {tip_radius}",
+            f"found {tip_radius}, expected a radius of singular patches between 0 and 20 cells",
             where="cover.tip_radius",
         )
     if not math.isfinite(angle):

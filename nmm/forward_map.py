@@ -48,9 +48,10 @@ class Forward:
         check_parameters(self.problem.parameters, given)
         if isinstance(manifold, Stack):
             return by_member(self.problem, given, self.multigrid, manifold)
+        vertices = None if manifold is None else manifold.moved_to
         problem = self.problem if manifold is None else self.problem.on(manifold)
-        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
-            return compiled(problem, given, self.multigrid)[0]
+        if vertices is not None or any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
+            return compiled(problem, given, self.multigrid, vertices)[0]
         if needs_multigrid(problem, given, self.solver):
             solution = by_multigrid(problem, given, self.multigrid, self.progress)
         else:
@@ -106,10 +107,10 @@ def needs_multigrid(problem: Problem, given, solver) -> bool:
     return fields or isinstance(chosen(problem, solver), Multigrid)
 
 
-def compiled(problem: Problem, given, solver: Multigrid) -> tuple[Solution, Any, Any]:
+def compiled(problem: Problem, given, solver: Multigrid, vertices=None) -> tuple[Solution, Any, Any]:
     """The compiled solve, its residuals and its load, all of them arrays that may be traced."""
-    u, (count, history, code), load = solve_compiled(problem, given, solver)
-    return Solution(problem, given, u, count, history[count], code), history, load
+    u, (count, history, code), load = solve_compiled(problem, given, solver, vertices)
+    return Solution(problem, given, u, count, history[count], code, vertices=vertices), history, load
 
 
 def by_member(problem: Problem, given, solver: Multigrid, stack: Stack) -> Solution:

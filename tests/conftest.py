@@ -18,6 +18,15 @@ settings.register_profile("repeatable", deadline=None, derandomize=True, max_exa
 settings.load_profile("repeatable")
 
 
+@pytest.fixture(autouse=True)
+def room_for_programs():
+    """Each compiled program maps memory many times; where Linux would refuse more, compilation crashes."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > 30_000:
+        jax.clear_caches()
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A working folder with files of every kind that a case may name."""

@@ -1,14 +1,16 @@
 """The manifold: a domain cut out of a mathematical cover, as one frozen pytree."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from jax.core import Tracer
 
 from nmm.capacity import Room
 from nmm.cover.lattice import Grid
 from nmm.domain.geometry import Geometry
+from nmm.errors import GeometryError
 from nmm.manifold.arrangement import Arrangement
 from nmm.manifold.mesh import Mesh, crack_lines, lost_lines, make_mesh, outline_lines, piece_rule
 from nmm.manifold.quadrature import Rule
@@ -56,7 +58,7 @@ class Manifold:
     third of the area; `facet_ends` (facets, 2, 2) with the element on the left; `facet_normal`
     (facets, 2), outward; `facet_side` 0 boundary, +1 and -1 the left and right face of a crack;
     `facet_twin` the opposite face (-1: none); `active` (patches,); `origin` (2,) of the lattice and
-    `box` (4,) in the user's coordinates.
+    `box` (4,) in the user's coordinates. `moved_to` are traced vertices that a solve shall follow, or None.
     """
 
     whole: np.ndarray
@@ -80,6 +82,7 @@ class Manifold:
     nx: int
     ny: int
     host: Host
+    moved_to: Any = None
 
     @property
     def geometry(self) -> Geometry:
@@ -180,9 +183,20 @@ class Manifold:
     def move(self, vertices) -> "Manifold":
         """The manifold of the same domain with its `vertices` (n, 2) elsewhere, cut in the same way.
 
+        Traced vertices are followed by the compiled solve, so that `jax.grad` gives shape derivatives. Should
+        the topology not hold there, the solution is nan and its `result` says so.
+
         **Raises:** `GeometryError` when the cut would change its topology: a vertex leaves its cell, or an
         edge crosses other lattice lines.
         """
+        if isinstance(vertices, Tracer):
+            if vertices.shape != self.vertices.shape:
+                raise GeometryError(
+                    f"vertices of shape {self.vertices.shape} are expected, found {vertices.shape}",
+                    where="vertices",
+                    hint="start from manifold.vertices",
+                )
+            return replace(self, moved_to=vertices)
         from nmm.manifold.moving import moved  # it cuts, and the cut makes manifolds
 
         return moved(self, vertices)

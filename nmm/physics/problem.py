@@ -25,6 +25,7 @@ class Edge:
 
     `piece` and the position `xi` (n, 2) in its square; `host`, the element whose polynomial gives the flux
     there, and the position `host_xi` (n, 2) in the host's square; `weight`, outward `normal`, `points`.
+    They lie on facets `facet` at fractions `along` of these, with `share` of their length as weight.
     """
 
     piece: np.ndarray
@@ -34,6 +35,9 @@ class Edge:
     weight: np.ndarray
     normal: np.ndarray
     points: np.ndarray
+    facet: np.ndarray
+    along: np.ndarray
+    share: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +64,7 @@ class Problem:
 
         **Raises:** `SelectionError` as `problem` does.
         """
-        if manifold is self.manifold:
+        if manifold.host is self.manifold.host:
             return self
         given = (*self.terms, *self.point_loads)
         rule = "gauss" if self.fine else "simplex"
@@ -213,7 +217,8 @@ def edge_points(manifold: Manifold, selection: Selection) -> Edge:
     facet, interval = np.asarray(selection.facet), np.asarray(selection.interval)
     nodes, weights = GAUSS_SEGMENT
     start, stop = manifold.facet_ends[facet, 0], manifold.facet_ends[facet, 1]
-    length = np.linalg.norm(stop - start, axis=1) * manifold.grid.h * (interval[:, 1] - interval[:, 0])
+    length = np.linalg.norm(stop - start, axis=1) * manifold.grid.h
+    share = (interval[:, 1:] - interval[:, :1]) * weights / 2
     t = interval[:, :1] + (interval[:, 1:] - interval[:, :1]) * (nodes + 1) / 2
     xi = start[:, None] + t[..., None] * (stop - start)[:, None]
     piece = np.repeat(manifold.facet_piece[facet], len(nodes))
@@ -226,9 +231,12 @@ def edge_points(manifold: Manifold, selection: Selection) -> Edge:
         xi=xi,
         host=host,
         host_xi=host_xi,
-        weight=(length[:, None] * weights / 2).ravel(),
+        weight=(length[:, None] * share).ravel(),
         normal=np.repeat(manifold.facet_normal[facet], len(nodes), axis=0),
         points=manifold.user_points(manifold.piece_cell[piece], xi),
+        facet=np.repeat(facet, len(nodes)),
+        along=t.ravel(),
+        share=share.ravel(),
     )
 
 

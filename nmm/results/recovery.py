@@ -32,10 +32,10 @@ class Recovered:
 def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.ndarray) -> Any:
     """Gradient (n, components, 2) of the approximation at points of elements."""
     cell = manifold.element_cells()[element]
-    by_xi = hat_gradients(manifold.shape, xi, cell % 2 == 1)
-    gradient = by_xi @ (manifold.grid.rotation.T / manifold.grid.h)
     local = dofs[manifold.element_patches()[element]]
     xp = jnp if isinstance(local, jax.Array) else np
+    by_xi = hat_gradients(manifold.shape, xi, cell % 2 == 1, xp)
+    gradient = by_xi @ (manifold.grid.rotation.T / manifold.grid.h)
     result = xp.einsum("nai,nac->nci", gradient, local)
     rows, patches, _, slopes = singular_basis(manifold, element, xi)
     return add_rows(result, rows, xp.einsum("nai,nac->nci", slopes, dofs[patches])) if len(rows) else result

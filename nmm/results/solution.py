@@ -33,6 +33,7 @@ from nmm.results.single import plot_solution, save_solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.krylov import outcome
 from nmm.solve.linear import Result
+from nmm.solve.shape import moved_rule
 
 
 @tree("problem", "record", eq=False)
@@ -43,7 +44,8 @@ class Solution:
     user's coordinates; outside the domain the answers are nan; on a crack `side=+1` is its left face.
 
     A pytree: `jax.jit`, `jax.grad` and `jax.vmap` may return it or go through it. Values (`at`, `gradient`,
-    raw stresses, `energy`) are then traced; tables, figures and files need numbers.
+    raw stresses, `energy`) are then traced; tables, figures and files need numbers. `vertices` (n, 2): where
+    traced vertices of the domain moved to; None where it stayed.
     """
 
     problem: Any
@@ -53,6 +55,7 @@ class Solution:
     residual: Any
     code: Any
     record: Record = field(default_factory=Record)
+    vertices: Any = None
 
     def split(self) -> "list[Solution]":
         """The members of a batch: one solution for each geometry or set of parameters."""
@@ -269,6 +272,8 @@ class Solution:
     def energy(self) -> Any:
         """Stored energy ½ a(u, u), without boundary terms."""
         element, xi, weight = energy_rule(self.manifold, self.problem.fine)
+        if self.vertices is not None:
+            xi, weight = moved_rule(self.problem, self.vertices, xi, weight)
         gradient, values = self._gradients(element, xi, False), self._coefficients(element, xi)
         energy = 0.5 * jnp.dot(weight, energy_product(self.problem.model.density, gradient, values))
         return energy if isinstance(energy, Tracer) else float(energy)

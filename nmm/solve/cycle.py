@@ -17,7 +17,7 @@ import numpy as np
 from nmm.cover.weights import hat_values
 from nmm.solve.levels import Level, Step
 from nmm.solve.small import inverse, largest_of_tridiagonal
-from nmm.solve.stencil import CORNERS, Cells, upper_index
+from nmm.solve.stencil import CORNERS, Cells, upper_index, with_nodes
 from nmm.solve.system import System, apply, diagonal, gathered, on_lattice, scattered
 
 INTERVAL = {1: 4.0, 2: 4.0, 3: 6.0, 4: 10.0}
@@ -102,7 +102,7 @@ def coarse_cells(cells: Cells, step: Step, components: int) -> Cells:
             total = total + jnp.einsum("me,myx->eyx", coarse, inner[fine, :, dy::2, dx::2])
         thetas.append(jnp.where(jnp.asarray(step.whole[kind]), total, 0.0))
     theta = jnp.pad(jnp.stack(thetas), ((0, 0), (0, 0), (1, 1), (1, 1)))
-    return Cells(theta, None, shape)
+    return with_nodes(Cells(theta, None, shape), components)
 
 
 def sandwich(matrices: jax.Array, relation, owner, count: int, components: int) -> jax.Array:
@@ -133,8 +133,8 @@ def coarse_system(system: System, step: Step, level: Level) -> System:
     return System(cells, pieces, jnp.asarray(level.patches), pairs, patches, load, system.beta)
 
 
-def smoother(system: System, level: Level, everywhere: bool) -> Smoother:
-    """Blocks, diagonal and largest eigenvalue of a level; `everywhere`, whole cells have blocks too."""
+def smoother(system: System, level: Level, everywhere: bool) -> tuple[Smoother, jax.Array, jax.Array]:
+    """Blocks and diagonal of a level, and what `lanczos` finds; `everywhere`, whole cells have blocks too."""
     c = system.load.shape[0]
     k = level.patches.shape[1]
     main = diagonal(system)
@@ -160,7 +160,7 @@ def smoother(system: System, level: Level, everywhere: bool) -> Smoother:
     good = (main > 0) & alone & jnp.asarray(level.active)
     single = jnp.where(good, 1 / jnp.where(good, main, 1.0), 0.0)
     made = Smoother(system, blocks, single, jnp.ones(()), cells)
-    return replace(made, largest=largest_eigenvalue(made, jnp.asarray(level.active), main))
+    return made, *lanczos(made, jnp.asarray(level.active), main)
 
 
 def lattice_nodes(cells: Cells) -> int:
@@ -188,7 +188,7 @@ def inverse_cells(system: System) -> Cells:
         theta = jax.lax.map(lambda row: inverse_blocks(row)[:, rows, columns], block)
         thetas.append(jnp.where(whole[kind], jnp.moveaxis(theta, -1, 0), 0.0))
     theta = jnp.pad(jnp.stack(thetas), ((0, 0), (0, 0), (1, 1), (1, 1)))
-    return Cells(theta, None, cells.shape)
+    return with_nodes(Cells(theta, None, cells.shape), c)
 
 
 def _offset(a, b) -> int:
@@ -235,9 +235,17 @@ def inverse_blocks(blocks: jax.Array) -> jax.Array:
     return result * scale[:, :, None] * scale[:, None, :]
 
 
-def largest_eigenvalue(made: Smoother, active, main) -> jax.Array:
-    """Largest eigenvalue of B A, × 1.05, by Lanczos: the coefficients of conjugate gradients."""
-    r = jax.random.normal(jax.random.key(0), main.shape, main.dtype) * jnp.sqrt(jnp.maximum(main, 0.0))
+def rough(shape: tuple[int, ...], dtype) -> jax.Array:
+    """Numbers in [-1/2, 1/2] without any order: a hash of their position, cheap to compile."""
+    i = jnp.arange(np.prod(shape), dtype=jnp.uint32) * np.uint32(0x9E3779B1)
+    for factor in (0x85EBCA6B, 0xC2B2AE35):
+        i = (i ^ (i >> 15)) * np.uint32(factor)
+    return ((i >> 8).astype(dtype) / 2**24 - 0.5).reshape(shape)
+
+
+def lanczos(made: Smoother, active, main) -> tuple[jax.Array, jax.Array]:
+    """Tridiagonal matrix of B A by Lanczos, its diagonal and what is beside it, from conjugate gradients."""
+    r = rough(main.shape, main.dtype) * jnp.sqrt(jnp.maximum(main, 0.0))
     r = jnp.where(active, r, 0.0)
     z = made.base(r)
 
@@ -255,7 +263,16 @@ def largest_eigenvalue(made: Smoother, active, main) -> jax.Array:
 
     start = (r, z, z, jnp.vdot(r, z), jnp.ones((), r.dtype), jnp.zeros((), r.dtype))
     _, (main, off) = jax.lax.scan(step, start, None, LANCZOS)
-    return 1.05 * largest_of_tridiagonal(jnp.nan_to_num(main), jnp.nan_to_num(off[:-1]))
+    return jnp.nan_to_num(main), jnp.nan_to_num(off[:-1])
+
+
+def with_largest(made: list[tuple[Smoother, jax.Array, jax.Array]]) -> list[Smoother]:
+    """The smoothers with the largest eigenvalues of their B A, × 1.05."""
+    if not made:
+        return []
+    smoothers, main, off = zip(*made, strict=True)
+    largest = 1.05 * jax.vmap(largest_of_tridiagonal)(jnp.stack(main), jnp.stack(off))
+    return [replace(one, largest=largest[i]) for i, one in enumerate(smoothers)]
 
 
 def chebyshev(level: Smoother, x, r, degree: int):
@@ -354,10 +371,11 @@ def preconditioner(
     It works in the precision of `system`.
     """
     steps = cast(steps, system.load.dtype)
-    smoothers = []
+    made = []
     for i, level in enumerate(levels[:-1]):
-        smoothers.append(smoother(system, level, everywhere))
+        made.append(smoother(system, level, everywhere))
         system = coarse_system(system, steps[i], levels[i + 1])
+    smoothers = with_largest(made)
     shape = system.load.shape
     bottom = bottom_inverse(system, levels[-1])
 

@@ -2,8 +2,12 @@
 
 Every type of cell (one for squares, two for triangles) has the same corners everywhere, so that the rows of
 its matrix act on the lattice array moved by corner differences. With a matrix Σ_m θ_m(cell) K_m only the
-coefficients θ are read; with a matrix of its own per cell, its upper triangle.
+coefficients θ are read; with a matrix of its own per cell, its upper triangle. Operators that are applied
+often also keep their entries between neighbouring nodes, which takes fewer operations.
 """
+
+from dataclasses import replace
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -17,18 +21,53 @@ CORNERS = {
 }
 """Corners (x, y) of each type of cell in its square, in the order of the weight functions."""
 
+OFFSETS = {
+    shape: tuple(sorted({(bx - ax, by - ay) for kind in kinds for ax, ay in kind for bx, by in kind}))
+    for shape, kinds in CORNERS.items()
+}
+"""Steps (x, y) from a node to the nodes that it shares a cell with."""
+
 
 @tree("shape")
 class Cells:
     """Matrices of the whole cells of a lattice; zero where a cell is not whole.
 
     `theta` (types, m, ny + 2, nx + 2) has a rim of zeros. With `matrices` (types, m, kc, kc) the matrix of a
-    cell is Σ_m θ_m K_m; without, θ is the upper triangle of the cell's own matrix, row by row.
+    cell is Σ_m θ_m K_m; without, θ is the upper triangle of the cell's own matrix, row by row. `nodes`
+    (offsets, c, c, ny + 1, nx + 1) are the entries between each node and its neighbours, or None.
     """
 
     theta: jax.Array
     matrices: jax.Array | None
     shape: str
+    nodes: jax.Array | None = None
+
+
+def with_nodes(cells: Cells, components: int) -> Cells:
+    """The same operator with the entries between neighbouring nodes."""
+    rows, columns = (n - 1 for n in cells.theta.shape[-2:])
+    found = {}
+    for kind, corners in enumerate(CORNERS[cells.shape]):
+        k = len(corners)
+        index = upper_index(k * components)
+        full = cells.theta[kind][index].reshape(k, components, k, components, rows + 1, columns + 1)
+        for (a, (ax, ay)), (b, (bx, by)) in product(enumerate(corners), repeat=2):
+            here = full[a, :, b, :, 1 - ay : 1 - ay + rows, 1 - ax : 1 - ax + columns]
+            offset = bx - ax, by - ay
+            found[offset] = found[offset] + here if offset in found else here
+    return replace(cells, nodes=jnp.stack([found[offset] for offset in OFFSETS[cells.shape]]))
+
+
+def apply_nodes(cells: Cells, u: jax.Array) -> jax.Array:
+    """Product with u (components, ny + 1, nx + 1), by the entries between neighbouring nodes."""
+    c, rows, columns = u.shape
+    padded = jnp.pad(u, ((0, 0), (1, 1), (1, 1)))
+    total = jnp.zeros_like(u)
+    for entry, (dx, dy) in zip(cells.nodes, OFFSETS[cells.shape], strict=True):  # pyright: ignore
+        near = padded[:, 1 + dy : 1 + dy + rows, 1 + dx : 1 + dx + columns]
+        for j in range(c):
+            total = total + entry[:, j] * near[j]
+    return total
 
 
 def upper_index(size: int) -> np.ndarray:
@@ -41,6 +80,8 @@ def upper_index(size: int) -> np.ndarray:
 
 def apply_cells(cells: Cells, u: jax.Array) -> jax.Array:
     """Product with u (components, ny + 1, nx + 1)."""
+    if cells.nodes is not None:
+        return apply_nodes(cells, u)
     c, rows, columns = u.shape
     padded = jnp.pad(u, ((0, 0), (1, 1), (1, 1)))
 

@@ -25,10 +25,14 @@ def provenance(result: Mapping[str, Any]) -> str:
     hardware, versions = result["hardware"], {**result["versions"], **result.get("methods", {})}
     quick = " A quick run: coarse covers, most limits not judged." if result["quick"] else ""
     memory = f", {hardware['memory_gib']} GiB" if "memory_gib" in hardware else ""
+    later = "".join(
+        f" Measured {run['date'][:10]} at commit {run['commit'] or 'unknown'}: {'; '.join(run['rows'])}."
+        for run in result.get("later", [])
+    )
     return (
         f"Generated from `{result['benchmark']}.json`, measured {result['date'][:10]} at commit"
         f" {result['commit'] or 'unknown'} on {hardware['processor']}, {hardware['cores']} cores{memory}"
-        f" ({', '.join(f'{name} {version}' for name, version in versions.items())}).{quick}"
+        f" ({', '.join(f'{name} {version}' for name, version in versions.items())}).{quick}{later}"
     )
 
 

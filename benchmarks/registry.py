@@ -53,6 +53,11 @@ BENCHMARKS = {
             "figure",
         ),
         Benchmark(
+            "profile",
+            "where each second and each byte of a forward solve goes, stage by stage",
+            "benchmarks.profile:run",
+        ),
+        Benchmark(
             "fracture",
             "stress intensity factors of plates with known ones, and their spread over lattices",
             "benchmarks.fracture.sweep:run",

@@ -223,12 +223,18 @@ def compilations(sizes: tuple[int, ...]) -> Iterator[dict]:
     """Seconds of compilation that one more level of multigrid costs: the slope over lattices."""
     for problem in COMPONENTS:
         found = [compilation(problem, cells) for cells in sizes]
-        levels, times = [row["levels"] for row in found], [row["seconds"] for row in found]
-        slope = np.polyfit(levels, times, 1)[0]
-        listed = ", ".join(f"{n} cells: {row['seconds']:.1f} s" for n, row in zip(sizes, found, strict=True))
+        levels = [row["levels"] for row in found]
+        slope, busy = (
+            np.polyfit(levels, [row[key] for row in found], 1)[0] for key in ("seconds", "processor")
+        )
+        listed = ", ".join(
+            f"{cells} cells: {row['seconds']:.1f} ({row['processor']:.1f}) s"
+            for cells, row in zip(sizes, found, strict=True)
+        )
         parts = (
-            f"{listed}; slope over {levels[0]} to {levels[-1]} levels below the finest; each in a fresh"
-            " process without stored programs: the first solve less an equal second one"
+            f"{listed}; slope over {levels[0]} to {levels[-1]} levels below the finest, {busy:.2f} in seconds of"
+            " the processor (in brackets), which other programs hardly lengthen; each in a fresh process"
+            " without stored programs: the first solve less an equal second one"
         )
         yield figure(f"seconds to compile a level, {problem}", slope, parts, 0.6)
 

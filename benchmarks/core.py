@@ -232,7 +232,7 @@ def compilations(sizes: tuple[int, ...]) -> Iterator[dict]:
             for cells, row in zip(sizes, found, strict=True)
         )
         parts = (
-            f"{listed}; slope over {levels[0]} to {levels[-1]} levels below the finest, {busy:.2f} in seconds of"
+            f"{listed}; slope over {levels[0]} to {levels[-1]} coarser levels, {busy:.2f} in seconds of"
             " the processor (in brackets), which other programs hardly lengthen; each in a fresh process"
             " without stored programs: the first solve less an equal second one"
         )

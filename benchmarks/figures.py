@@ -105,7 +105,7 @@ def outcrop(result: Mapping[str, Any]) -> Figure:
 
 
 def multigrid(result: Mapping[str, Any]) -> Figure:
-    """Iterations against the cells, with and without a promise, and seconds against the unknowns for all.
+    """Iterations against the cells, with and without a promise, and seconds against the unknowns with one.
 
     The ghost penalty of a problem has its colour and crosses.
     """
@@ -140,10 +140,11 @@ def multigrid(result: Mapping[str, Any]) -> Figure:
     middle.set_title("observed", fontsize=9)
     figure.suptitle("dotted: PyAMG; dashed, crosses: with a ghost penalty", fontsize=9)
     for key, marker, name in (("seconds", "o", "nmm"), ("peer_seconds", "x", "PyAMG")):
-        rows = [r for r in result["rows"] if r[key] is not None]
+        rows = [r for r in result["rows"] if r[key] is not None and r["limit"] is not None]
         right.loglog([r["unknowns"] for r in rows], [r[key] for r in rows], marker, label=name, alpha=0.7)
     right.set_xlabel("unknowns")
     right.set_ylabel("seconds, set-up and solve")
+    right.set_title("with a promise", fontsize=9)
     right.legend(fontsize=8)
     for panel in (left, middle, right):
         panel.grid(True, alpha=0.3)

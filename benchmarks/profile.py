@@ -8,6 +8,7 @@ of the program, in which they are fused.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -157,6 +158,7 @@ def measure(name: str, unknowns: int, repeats: int) -> dict:
         for stage in HOST_STAGES
     ]
     device = on_device(problem, iterations, repeats, bandwidth)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "problem": name,
         "unknowns": int(solution.stats.dofs),
@@ -167,6 +169,7 @@ def measure(name: str, unknowns: int, repeats: int) -> dict:
         "total": min(totals),
         "program": min(solves),
         "bandwidth": bandwidth,
+        "load": load,
         "peak_gib": peak,
         **device,
         "stages": stages + device["stages"],

@@ -341,6 +341,7 @@ def profile(result: Mapping[str, Any]) -> list[str]:
         ("iterations", *(row["iterations"] for row in rows)),
         ("pieces", *(row["pieces"] for row in rows)),
         ("peak memory in GiB", *(row["peak_gib"] for row in rows)),
+        ("load of the machine at the end (1: this program alone)", *(row["load"] for row in rows)),
         ("copy bandwidth in GB/s", *(row["bandwidth"] / 1e9 for row in rows)),
         ("operator, finest level: share of it", *(row["operator"]["share"] for row in rows)),
         ("vectors of conjugate gradients: share of it", *(row["vectors"]["share"] for row in rows)),

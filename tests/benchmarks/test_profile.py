@@ -39,7 +39,7 @@ def test_table_and_figure_are_drawn_from_the_record(tmp_path):
     places = [*((stage, "host") for stage in HOST_STAGES), ("smoothers", "set-up"), ("vectors", "iterations")]
     row = {
         "problem": "poisson", "unknowns": 1000, "iterations": 7, "pieces": 10, "total": 1.0, "program": 0.5,
-        "first": 9.0, "bandwidth": 1e9, "peak_gib": 0.5, "operator": {"share": 0.4},
+        "first": 9.0, "bandwidth": 1e9, "peak_gib": 0.5, "load": 1.0, "operator": {"share": 0.4},
         "vectors": {"share": 0.6}, "levels": [{"visits": 1, "operator": 1e-3, "smoother": 2e-3}],
         "stages": [{"stage": stage, "where": where, "seconds": 0.1} for stage, where in places],
         "arrays": [{"family": "levels", "bytes": 2**20}],

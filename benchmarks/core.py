@@ -41,7 +41,7 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
         "gradients": partial(gradients, 64 if quick else 1024, 1 if quick else 3),
         "batches": partial(batches, small, repeats),
         "precision": partial(precision, small if quick else 1024, repeats),
-        "compilation": partial(compilations, (32, 64) if quick else (64, 128, 256, 512)),
+        "compilation": partial(compilations, (32, 64) if quick else (64, 128, 256)),
         "second start": partial(second_starts, small),
     }
     chosen = [make for name, make in measurements.items() if only in name]

@@ -27,6 +27,12 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, help="folder for the results (default: benchmarks/results)"
     )
     made.add_argument(
+        "--only",
+        metavar="TEXT",
+        default="",
+        help="measure the rows with TEXT in their names, and keep the others of the JSON file",
+    )
+    made.add_argument(
         "--tables", action="store_true", help="only redraw tables and figures from the JSON files"
     )
     return made
@@ -40,6 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         print(f"no benchmark is called {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
+    fixed = [name for name in names if options.only and BENCHMARKS[name].key is None]
+    if fixed:
+        print(f"--only does not go with {', '.join(fixed)}", file=sys.stderr)
+        return 2
     # A quick run must not take the place of a full one.
     folder = options.output or (record.RESULTS / "quick" if options.quick else record.RESULTS)
     jax.config.update("jax_enable_x64", True)
@@ -49,10 +59,15 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.tables:
             print(f"== {name}: {BENCHMARKS[name].about}", flush=True)
             try:
-                result = BENCHMARKS[name].run(options.quick, lambda line: print(line, flush=True))
+                result = BENCHMARKS[name].run(
+                    options.quick, lambda line: print(line, flush=True), options.only
+                )
             except NmmError as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 return 2
+            key = BENCHMARKS[name].key
+            if options.only and key and path.exists():
+                result = record.merged(record.read(path), result, key)
             record.write(result, folder)
         if not path.exists():
             print(f"{path}: no results yet; run without --tables first", file=sys.stderr)

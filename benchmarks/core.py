@@ -18,6 +18,7 @@ from benchmarks.checks import Verdict
 from benchmarks.outcrops import KB11
 from benchmarks.record import record
 from benchmarks.registry import Report
+from benchmarks.startup import COMPONENTS, compilation, second_start
 from nmm.solve.discretise import discretise
 from nmm.solve.form import form_of
 from nmm.solve.stencil import Cells, apply_cells
@@ -28,17 +29,28 @@ BYTES = 28
 """Bytes an unknown that the operator of plane elasticity must move: u, K u, and two moduli a node."""
 
 
-def run(quick: bool, report: Report) -> dict:
-    """The record: one row for each figure, with its parts."""
+def run(quick: bool, report: Report, only: str = "") -> dict:
+    """The record: one row for each figure, with its parts; of the measurements with `only` in their names.
+
+    **Raises:** `InputError` when there is none.
+    """
     cells, small, repeats = (128, 64, 3) if quick else (1000, 256, 5)
+    measurements: dict[str, Callable[[], Iterator[dict]]] = {
+        "operator": partial(operator, cells, repeats),
+        "cut list": partial(cut_list, cells, repeats),
+        "gradients": partial(gradients, 64 if quick else 1024, 1 if quick else 3),
+        "batches": partial(batches, small, repeats),
+        "precision": partial(precision, small if quick else 1024, repeats),
+        "compilation": partial(compilations, (32, 64) if quick else (64, 128, 256)),
+        "second start": partial(second_starts, small),
+    }
+    chosen = [make for name, make in measurements.items() if only in name]
+    if not chosen:
+        raise nmm.InputError(
+            f'no measurement has "{only}" in its name', hint=f"known: {', '.join(measurements)}"
+        )
     rows = []
-    for make in (
-        partial(operator, cells, repeats),
-        partial(cut_list, cells, repeats),
-        partial(gradients, 64 if quick else 1024, 1 if quick else 3),
-        partial(batches, small, repeats),
-        partial(precision, small if quick else 1024, repeats),
-    ):
+    for make in chosen:
         for row in make():
             rows.append(row)
             report(f"{row['figure']}: {row['value']:.4g} ({row['parts']})")
@@ -205,3 +217,35 @@ def precision(cells: int, repeats: int) -> Iterator[dict]:
         times[name] = seconds(lambda f=forward: f().dofs, repeats=repeats)
     parts = ", ".join(f"{name}: {steps[name]} iterations, {times[name]:.2f} s" for name in times)
     yield figure(f"cycle in float32 / float64, {cells} cells", times["float32"] / times["float64"], parts)
+
+
+def compilations(sizes: tuple[int, ...]) -> Iterator[dict]:
+    """Seconds of compilation that one more level of multigrid costs: the slope over lattices."""
+    for problem in COMPONENTS:
+        found = [compilation(problem, cells) for cells in sizes]
+        levels = [row["levels"] for row in found]
+        slope, busy = (
+            np.polyfit(levels, [row[key] for row in found], 1)[0] for key in ("seconds", "processor")
+        )
+        listed = ", ".join(
+            f"{cells} cells: {row['seconds']:.1f} ({row['processor']:.1f}) s"
+            for cells, row in zip(sizes, found, strict=True)
+        )
+        parts = (
+            f"{listed}; slope over {levels[0]} to {levels[-1]} coarser levels, {busy:.2f} in seconds of"
+            " the processor (in brackets), which other programs hardly lengthen; each in a fresh process"
+            " without stored programs: the first solve less an equal second one"
+        )
+        yield figure(f"seconds to compile a level, {problem}", slope, parts, 0.6)
+
+
+def second_starts(cells: int) -> Iterator[dict]:
+    """Seconds of a second `nmm solve` before and after its solve, which finds the first one's programs."""
+    for problem in COMPONENTS:
+        found = second_start(problem, cells)
+        parts = (
+            f"cut {found['cut']:.1f} s, tracing and loading {found['compile']:.1f} s, the rest imports; "
+            f"the first run: {found['first']:.1f} s; from the launch of the process until it says that the "
+            "solve is done, less the seconds of the solve in summary.json; programs from the user's cache"
+        )
+        yield figure(f"seconds of a second start, {problem}, {cells} cells", found["all"], parts, 3.0)

@@ -9,11 +9,15 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from benchmarks.tables import groups, rate
 from nmm.results.files import replacing
 
+DPI = {"profile": 220}
+GHOST = ", ghost penalty"
+WHERE = {"host": "#4477AA", "set-up": "#CCBB44", "iterations": "#228833"}
 STYLES = {"l2": ("o", "-", "L2"), "h1": ("s", "--", "H1")}
 
 
@@ -24,7 +28,7 @@ def write(result: Mapping[str, Any], folder: Path) -> list[Path]:
     figure = DRAWINGS.get(result["benchmark"], outcrop)(result)
     path = folder / f"{result['benchmark']}.png"
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130)
+        figure.savefig(temporary, format="png", dpi=DPI.get(result["benchmark"], 130))
     return [path]
 
 
@@ -101,32 +105,49 @@ def outcrop(result: Mapping[str, Any]) -> Figure:
 
 
 def multigrid(result: Mapping[str, Any]) -> Figure:
-    """Iterations against the cells for each problem, and seconds against the unknowns for all."""
-    figure = new_figure(11.0, 4.2)
-    left, right = figure.subplots(1, 2)
-    problems = list(dict.fromkeys(row["problem"] for row in result["rows"]))
-    for number, problem in enumerate(problems):
-        rows = [r for r in result["rows"] if r["problem"] == problem and r["shape"] == "quad"]
-        cells = [r["cells"] for r in rows]
-        left.semilogx(cells, [r["iterations"] for r in rows], "o-", color=f"C{number}", label=problem)
-        peers = [(r["cells"], r["peer_iterations"]) for r in rows if r["peer_iterations"]]
-        left.semilogx(*zip(*peers, strict=True) if peers else ([], []), ":", color=f"C{number}")
+    """Iterations against the cells, with and without a promise, and seconds against the unknowns with one.
+
+    The ghost penalty of a problem has its colour and crosses.
+    """
+    figure = new_figure(14.0, 5.0)
+    left, middle, right = figure.subplots(1, 3)
+    names = list(dict.fromkeys(row["problem"] for row in result["rows"]))
+    problems = [name for name in names if not name.endswith(GHOST)]
+    limits = {row["problem"]: row["limit"] for row in result["rows"]}
+    promised = [name for name in problems if limits[name] is not None]
+    others = [name for name in problems if limits[name] is None]
+    for panel, shown in ((left, promised), (middle, others)):
+        for number, problem in enumerate(shown):
+            for name, style in ((problem, "o-"), (problem + GHOST, "x--")):
+                rows = [r for r in result["rows"] if r["problem"] == name and r["shape"] == "quad"]
+                rows = [r for r in rows if r["iterations"]]
+                label = problem if name == problem else None
+                cells, steps = [r["cells"] for r in rows], [r["iterations"] for r in rows]
+                if rows:
+                    panel.semilogx(cells, steps, style, color=f"C{number}", label=label, markersize=5)
+                peers = [(r["cells"], r["peer_iterations"]) for r in rows if r["peer_iterations"]]
+                if peers and name == problem:
+                    panel.semilogx(*zip(*peers, strict=True), ":", color=f"C{number}")
+        cells = sorted({row["cells"] for row in result["rows"] if row["problem"] in shown})
+        panel.set_xticks(cells, [str(n) for n in cells])
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.set_xlabel("cells along the longer side, quad lattice")
+        panel.set_ylim(bottom=0)
+        if shown:
+            panel.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
+    left.set_ylabel("iterations to 1e-8")
+    left.set_title("with a promise", fontsize=9)
+    middle.set_title("observed", fontsize=9)
+    figure.suptitle("dotted: PyAMG; dashed, crosses: with a ghost penalty", fontsize=9)
     for key, marker, name in (("seconds", "o", "nmm"), ("peer_seconds", "x", "PyAMG")):
-        rows = [r for r in result["rows"] if r[key] is not None]
+        rows = [r for r in result["rows"] if r[key] is not None and r["limit"] is not None]
         right.loglog([r["unknowns"] for r in rows], [r[key] for r in rows], marker, label=name, alpha=0.7)
-    cells = sorted({row["cells"] for row in result["rows"]})
-    left.set_xticks(cells, [str(n) for n in cells])
-    left.xaxis.set_minor_locator(NullLocator())
-    left.set_xlabel("cells along the longer side, quad lattice")
-    left.set_ylabel("iterations to 1e-8 (dotted: PyAMG)")
-    left.set_ylim(bottom=0)
     right.set_xlabel("unknowns")
     right.set_ylabel("seconds, set-up and solve")
+    right.set_title("with a promise", fontsize=9)
     right.legend(fontsize=8)
-    for panel in (left, right):
+    for panel in (left, middle, right):
         panel.grid(True, alpha=0.3)
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
@@ -233,4 +254,38 @@ def fracture(result: Mapping[str, Any]) -> Figure:
     return figure
 
 
-DRAWINGS = {"verification": verification, "multigrid": multigrid, "forward": forward, "fracture": fracture}
+def profile(result: Mapping[str, Any]) -> Figure:
+    """Seconds of each stage as horizontal bars in the order of a run, a panel for each problem."""
+    rows = result["rows"]
+    stages = [stage["stage"] for stage in rows[0]["stages"]]
+    figure = new_figure(9.0, 0.8 + 0.21 * len(stages))
+    panels = figure.subplots(1, len(rows), sharey=True, squeeze=False)[0]
+    for panel, row in zip(panels, rows, strict=True):
+        seconds = [stage["seconds"] for stage in row["stages"]]
+        colors = [WHERE[stage["where"]] for stage in row["stages"]]
+        bars = panel.barh(range(len(stages)), seconds, color=colors, height=0.72)
+        panel.bar_label(bars, [f"{s:.2f}" if s >= 0.005 else "<0.01" for s in seconds], padding=2, fontsize=7)
+        panel.set_xlim(0, 1.14 * max(seconds))
+        panel.set_title(
+            f"{row['problem'].capitalize()}: {row['unknowns']:,} unknowns, "
+            f"{row['iterations']} iterations, {row['total']:.1f} s",
+            fontsize=9,
+        )
+        panel.set_xlabel("seconds", fontsize=8)
+        panel.tick_params(labelsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[0].set_yticks(range(len(stages)), stages)
+    panels[0].set_ylim(len(stages) - 0.4, -0.6)
+    handles = [Patch(color=color) for color in WHERE.values()]
+    names = ["on the host", "set-up on the device", "all iterations on the device"]
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return figure
+
+
+DRAWINGS = {
+    "verification": verification,
+    "multigrid": multigrid,
+    "forward": forward,
+    "fracture": fracture,
+    "profile": profile,
+}

@@ -24,6 +24,8 @@ TOLERANCE = 1e-8
 LARGEST = {"quad": 1024, "triangle": 512, "peer": 512}
 """Cells along the longer side: beyond, PyAMG's matrices would need more memory than a small machine has."""
 SQUARE = nmm.rectangle(-1.003, -1.001, 1.002, 1.004)
+SIDE = 2.005
+GHOST = 0.25
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,17 @@ class Row:
     cracked: bool = False
     largest: int = 1024
     blocks: str = "cut"
+    shapes: tuple[str, ...] = ("quad", "triangle")
+
+    def with_ghost(self) -> Row:
+        """The same with a ghost penalty, on fewer covers and without a promise."""
+
+        def make(cells: int, shape: str) -> nmm.Problem:
+            plain = self.make(cells, shape)
+            return nmm.problem(plain.manifold, plain.model, plain.terms, ghost=GHOST)
+
+        name = f"{self.name}, ghost penalty"
+        return replace(self, name=name, limit=None, make=make, largest=256, shapes=("quad",))
 
 
 def poisson_on(domain):
@@ -65,6 +78,54 @@ def sliver(thickness: float):
     return make
 
 
+def stiffer(shapes, contrast: float):
+    """Plane elasticity with inclusions of `contrast` times the modulus around them.
+
+    It is pulled by displacements: the residual of a body force would drown in the rounding of the stiff part.
+    """
+    domain, young = SQUARE, {"default": 1.0}
+    for number, shape in enumerate(shapes):
+        domain = domain.with_region(f"in {number}", shape)
+        young[f"in {number}"] = contrast
+
+    def make(cells: int, shape: str) -> nmm.Problem:
+        manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape))
+        terms = [nmm.fixed("x == xmin"), nmm.fixed("x == xmax", (1.0, 0.0))]
+        return nmm.problem(manifold, nmm.elasticity(young, 0.3), terms)
+
+    return make
+
+
+def on_lattice_cells():
+    """A rectangle whose sides are lattice lines on every lattice of a multiple of 32 cells."""
+    xmin, ymin = -1.003, -1.001
+    step = SIDE / 32
+    return nmm.rectangle(xmin + 9 * step, ymin + 10 * step, xmin + 21 * step, ymin + 19 * step)
+
+
+def ten_disks():
+    """Ten disks that do not touch, none of them on the lattice."""
+    centres = [(-0.63 + 0.43 * (i % 4) + 0.07 * (i // 4), -0.57 + 0.52 * (i // 4)) for i in range(10)]
+    return [nmm.disk(centre, 0.13 + 0.003 * i) for i, centre in enumerate(centres)]
+
+
+def random_modulus(cells: int, shape: str) -> nmm.Problem:
+    """A plate with a hole and a modulus per square, the logarithm uniform between 1 and 1e3."""
+    manifold = nmm.cut(SQUARE - nmm.disk((0.1, 0.05), 0.4), nmm.lattice(cells=cells, shape=shape))
+    young = 10 ** np.random.default_rng(5).uniform(0, 3, (manifold.ny, manifold.nx))
+    model = nmm.elasticity(young, 0.3, body_force=(0.0, -1.0))
+    return nmm.problem(manifold, model, [nmm.fixed("x == xmin")])
+
+
+def two_close_cracks(cells: int, shape: str) -> nmm.Problem:
+    """Two parallel cracks, a third of a cell apart."""
+    start, stop = np.array([-0.5, -0.3]), np.array([0.4, 0.25])
+    along = (stop - start) / np.linalg.norm(stop - start)
+    across = np.array([-along[1], along[0]]) * SIDE / cells / 3
+    domain = SQUARE.with_cracks([[start, stop], [start + across, stop + across]])
+    return elastic_on(domain)(cells, shape)
+
+
 def outcrop(cells: int, shape: str) -> nmm.Problem:
     folder = files("nmm") / "data" / "kb7"
     area, traces = (str(folder / f"KB7_{name}.geojson") for name in ("area", "traces"))
@@ -81,25 +142,50 @@ def five_cracks():
 
 def families() -> Iterator[Row]:
     hole = SQUARE - nmm.disk((0.1, 0.05), 0.4)
-    yield Row("Poisson, disk", 10, poisson_on(nmm.disk((0.01, 0.02), 1.0)))
-    yield Row("elasticity, plate with a hole", 12, elastic_on(hole))
-    yield Row(
-        "elasticity, one crack", 17, elastic_on(SQUARE.with_cracks([[(-0.5, -0.3), (0.4, 0.25)]])), True
+    crack = SQUARE.with_cracks([[(-0.5, -0.3), (0.4, 0.25)]])
+    plain = (
+        Row("Poisson, disk", 10, poisson_on(nmm.disk((0.01, 0.02), 1.0))),
+        Row("elasticity, plate with a hole", 12, elastic_on(hole)),
+        Row("elasticity, one crack", 17, elastic_on(crack), True),
+        Row("elasticity, five cracks", 20, elastic_on(five_cracks()), True),
+        Row("elasticity, slivers of 1e-10 of a cell", 12, sliver(1e-10)),
     )
-    yield Row("elasticity, five cracks", 20, elastic_on(five_cracks()), True)
-    yield Row("elasticity, slivers of 1e-10 of a cell", 12, sliver(1e-10))
+    yield from plain
     yield Row("elasticity, hole, ν = 0.49", None, elastic_on(hole, 0.49), largest=256)
     yield Row("elasticity, hole, ν = 0.49, blocks on all elements", 25, elastic_on(hole, 0.49), blocks="all")
     yield Row("elasticity, KB7 (240 traces)", 60, outcrop, True)
+    yield from without_promise()
+    yield from (family.with_ghost() for family in plain)
 
 
-def run(quick: bool, report: Report) -> dict:
-    """The record: iterations, seconds, and PyAMG's beside them."""
+def without_promise() -> Iterator[Row]:
+    """Jumps of the modulus, and cracks closer than a cell."""
+    new = {"largest": 256, "shapes": ("quad",)}
+    disk = nmm.disk((-0.063, -0.094), 0.33)
+    for contrast in (1e3, 1e6):
+        size = f"1e{round(np.log10(contrast))}"
+        aligned, crossing = stiffer([on_lattice_cells()], contrast), stiffer([disk], contrast)
+        yield Row(f"elasticity, inclusion of {size} on lattice cells", None, aligned, **new)
+        yield Row(f"elasticity, inclusion of {size} across cells", None, crossing, **new)
+    yield Row("elasticity, ten inclusions of 1e3", None, stiffer(ten_disks(), 1e3), **new)
+    yield Row("elasticity, modulus of 1 to 1e3 per cell", None, random_modulus, **new)
+    yield Row("elasticity, two cracks a third of a cell apart", None, two_close_cracks, True, **new)
+
+
+def run(quick: bool, report: Report, only: str = "") -> dict:
+    """The record: iterations, seconds, and PyAMG's beside them; of the families with `only` in their names.
+
+    **Raises:** `InputError` when there is none.
+    """
     peer = find_spec("pyamg") is not None
     sizes = (32, 64) if quick else (64, 128, 256, 512, 1024)
     rows = []
-    for family in families():
-        for shape in ("quad", "triangle"):
+    chosen = [family for family in families() if only in family.name]
+    if not chosen:
+        known = ", ".join(family.name for family in families())
+        raise nmm.InputError(f'no family has "{only}" in its name', hint=f"known: {known}")
+    for family in chosen:
+        for shape in family.shapes:
             largest = min(family.largest, LARGEST[shape])
             for cells in (n for n in sizes if n <= largest):
                 rows.append(measure(family, shape, cells, peer and cells <= LARGEST["peer"]))

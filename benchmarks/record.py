@@ -46,6 +46,22 @@ def write(result: Mapping[str, Any], folder: Path) -> Path:
     return path
 
 
+def merged(before: Mapping[str, Any], now: Mapping[str, Any], key: str) -> dict:
+    """`before` with the rows of `now` in place of those of the same name, and when and on what those were
+    measured."""
+    names = list(dict.fromkeys(row[key] for row in now["rows"]))
+    judged = {check["check"] for check in now["checks"]}
+    later = [run | {"rows": [n for n in run["rows"] if n not in names]} for run in before.get("later", [])]
+    processor = now["hardware"]["processor"]
+    mine = {"date": now["date"], "commit": now["commit"], "processor": processor, "rows": names}
+    return {
+        **before,
+        "later": [run for run in later if run["rows"]] + [mine],
+        "checks": [c for c in before["checks"] if c["check"] not in judged] + now["checks"],
+        "rows": [row for row in before["rows"] if row[key] not in names] + now["rows"],
+    }
+
+
 def read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 

@@ -11,15 +11,20 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`where`: `module:function` of a function (quick, report) -> record (see `benchmarks.record`)."""
+    """`where`: `module:function` of a function (quick, report) -> record (see `benchmarks.record`).
+
+    `key`: what names a row, where the function takes a text `only` that chooses rows by name.
+    """
 
     name: str
     about: str
     where: str
+    key: str | None = None
 
-    def run(self, quick: bool, report: Report) -> dict:
+    def run(self, quick: bool, report: Report, only: str = "") -> dict:
         module, _, function = self.where.partition(":")
-        return getattr(import_module(module), function)(quick, report)
+        chosen = (only,) if only else ()
+        return getattr(import_module(module), function)(quick, report, *chosen)
 
 
 BENCHMARKS = {
@@ -34,6 +39,7 @@ BENCHMARKS = {
             "multigrid",
             "iterations against cells and cuts, with PyAMG on the same matrices",
             "benchmarks.multigrid:run",
+            "problem",
         ),
         Benchmark(
             "forward",
@@ -41,7 +47,15 @@ BENCHMARKS = {
             "benchmarks.forward.sweep:run",
         ),
         Benchmark(
-            "core", "the operator against the bandwidth, gradients, batches, precision", "benchmarks.core:run"
+            "core",
+            "the operator against the bandwidth, gradients, batches, precision, compilation, a second start",
+            "benchmarks.core:run",
+            "figure",
+        ),
+        Benchmark(
+            "profile",
+            "where each second and each byte of a forward solve goes, stage by stage",
+            "benchmarks.profile:run",
         ),
         Benchmark(
             "fracture",

@@ -25,10 +25,15 @@ def provenance(result: Mapping[str, Any]) -> str:
     hardware, versions = result["hardware"], {**result["versions"], **result.get("methods", {})}
     quick = " A quick run: coarse covers, most limits not judged." if result["quick"] else ""
     memory = f", {hardware['memory_gib']} GiB" if "memory_gib" in hardware else ""
+    later = "".join(
+        f" Measured {run['date'][:10]} at commit {run['commit'] or 'unknown'} on {run['processor']}:"
+        f" {'; '.join(run['rows'])}."
+        for run in result.get("later", [])
+    )
     return (
         f"Generated from `{result['benchmark']}.json`, measured {result['date'][:10]} at commit"
         f" {result['commit'] or 'unknown'} on {hardware['processor']}, {hardware['cores']} cores{memory}"
-        f" ({', '.join(f'{name} {version}' for name, version in versions.items())}).{quick}"
+        f" ({', '.join(f'{name} {version}' for name, version in versions.items())}).{quick}{later}"
     )
 
 
@@ -316,6 +321,51 @@ def fracture(result: Mapping[str, Any]) -> list[str]:
     return parts
 
 
+def profile(result: Mapping[str, Any]) -> list[str]:
+    """Seconds of the stages and bytes of the arrays, the problems side by side."""
+    rows = result["rows"]
+    heads = tuple(f"{row['problem']}, {row['unknowns']:,} unknowns" for row in rows)
+    stages = [
+        (stage["stage"], stage["where"], *(row["stages"][i]["seconds"] for row in rows))
+        for i, stage in enumerate(rows[0]["stages"])
+    ]
+    arrays = [
+        (array["family"], *(row["arrays"][i]["bytes"] / 2**20 for row in rows))
+        for i, array in enumerate(rows[0]["arrays"])
+    ]
+    whole = [
+        ("all stages", *(sum(s["seconds"] for s in row["stages"]) for row in rows)),
+        ("a whole run, everything compiled", *(row["total"] for row in rows)),
+        ("of it the compiled program", *(row["program"] for row in rows)),
+        ("the first run, which compiles", *(row["first"] for row in rows)),
+        ("iterations", *(row["iterations"] for row in rows)),
+        ("pieces", *(row["pieces"] for row in rows)),
+        ("peak memory in GiB", *(row["peak_gib"] for row in rows)),
+        ("load of the machine at the end (1: this program alone)", *(row["load"] for row in rows)),
+        ("copy bandwidth in GB/s", *(row["bandwidth"] / 1e9 for row in rows)),
+        ("operator, finest level: share of it", *(row["operator"]["share"] for row in rows)),
+        ("vectors of conjugate gradients: share of it", *(row["vectors"]["share"] for row in rows)),
+    ]
+    levels = [
+        (f"{row['problem']}, level {i}", level["visits"], 1e3 * level["operator"], 1e3 * level["smoother"])
+        for row in rows
+        for i, level in enumerate(row["levels"])
+    ]
+    return [
+        f"{result['about'][0].upper()}{result['about'][1:]}. Host stages are timed inside the run, each"
+        " without what it calls. Stages of the device (set-up, iterations) are the functions of the compiled"
+        " program, compiled one by one and repeated alone; seconds of iterations are those of all iterations."
+        " The share of the bandwidth counts the bytes that must be moved once.",
+        table(("stage", "where", *(f"{head}, seconds" for head in heads)), stages),
+        "## The whole",
+        table(("figure", *heads), whole),
+        "## Levels",
+        table(("level", "visits of a cycle", "product, ms", "sweep of the smoother, ms"), levels),
+        "## Arrays",
+        table(("arrays", *(f"{head}, MiB" for head in heads)), arrays),
+    ]
+
+
 def percent(value: float | None) -> str:
     """A share in per cent with two decimals."""
     return "–" if value is None else f"{100 * value:.2f} %"
@@ -326,5 +376,6 @@ BODIES = {
     "multigrid": multigrid,
     "forward": forward,
     "core": core,
+    "profile": profile,
     "fracture": fracture,
 }

@@ -31,7 +31,7 @@ SETTINGS = {
     "convergence.png": ["--converge", "4"],
 }
 PYTHON = re.compile(r"^```python\n(?P<text>.*?)^```$", re.M | re.S)
-BENCHMARKS = ("forward.png", "fracture.png", "multigrid.png", "verification.png")
+BENCHMARKS = ("forward.png", "fracture.png", "multigrid.png", "profile.png", "verification.png")
 
 
 def run(command: str, case: Path, folder: Path, settings: list[str]) -> None:

@@ -156,6 +156,7 @@ MALFORMED = {
         ["solve.method", "magic", "direct"],
     ),
     "a tolerance of zero": ("[output]", "[solve]\ntolerance = 0\n[output]", ["solve.tolerance", "0"]),
+    "a negative ghost penalty": ("[output]", "[solve]\nghost = -1\n[output]", ["solve.ghost", "-1", "≥ 0"]),
     "a grid of the wrong shape": (
         'young = "E"',
         'young = { grid = "k.npy", box = [0, 0, 2, 1] }',

@@ -299,7 +299,10 @@ class Case:
         manifold = self.cut() if manifold is None else manifold
         entries = self.boundary()
         with self.placed(entries):
-            return build_problem(manifold, self.model(), entries, dirichlet=self.spec.solve.dirichlet)
+            options = self.spec.solve
+            return build_problem(
+                manifold, self.model(), entries, dirichlet=options.dirichlet, ghost=options.ghost
+            )
 
     @contextmanager
     def placed(self, built: Sequence[Any]) -> Iterator[None]:

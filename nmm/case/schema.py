@@ -37,12 +37,15 @@ class SolveTable(Table):
     max_iterations: Count | None = None
     method: Annotated[str, one_of("auto", "direct", "cg")] = "auto"
     dirichlet: Annotated[str, one_of("nitsche", "penalty")] = "nitsche"
+    ghost: Number | None = None
     precision: Annotated[str, one_of("float64", "float32")] = "float64"
 
     @model_validator(mode="after")
-    def _below_one(self) -> SolveTable:
+    def _in_range(self) -> SolveTable:
         if self.tolerance >= 1:
             raise wrong(f"found {self.tolerance:g}, expected less than 1", "1e-8 is the default", "tolerance")
+        if self.ghost is not None and self.ghost < 0:
+            raise wrong(f"found {self.ghost:g}, expected a number ≥ 0", "0.25 is usual", "ghost")
         return self
 
 

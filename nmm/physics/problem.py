@@ -1,5 +1,6 @@
 """A problem: a model on a manifold with boundary terms, resolved to quadrature points."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from nmm.physics.models import Model
 from nmm.physics.select import Facets, Selection, conflicts, select
 from nmm.physics.straight import straight_of
 from nmm.physics.values import Places, by_cell, evaluate, varies
+
+GHOST = "ghost penalty"
+"""What the ghost penalty is called among the terms of a problem."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Problem:
     edges: tuple[Edge, ...]
     dirichlet: str
     fine: bool
+    ghost: float | None = None
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -69,7 +74,7 @@ class Problem:
         given = (*self.terms, *self.point_loads)
         rule = "gauss" if self.fine else "simplex"
         return manifold.cached(
-            ("problem", self), lambda: problem(manifold, self.model, given, self.dirichlet, rule)
+            ("problem", self), lambda: problem(manifold, self.model, given, self.dirichlet, rule, self.ghost)
         )
 
     def places(self, cell, xi, region, normal=None) -> Places:
@@ -92,12 +97,14 @@ def problem(
     boundary: Sequence[Term | PointLoad] | Term | PointLoad = (),
     dirichlet: str = "nitsche",
     quadrature: str = "auto",
+    ghost: float | None = None,
 ) -> Problem:
     """Resolve boundary terms on the cut.
 
     **Arguments:** `dirichlet` "nitsche" (symmetric, its parameter from a local eigenvalue problem) or
     "penalty"; `quadrature` "auto" (simplex integration unless a coefficient varies inside a cell),
-    "simplex" or "gauss".
+    "simplex" or "gauss"; `ghost`, the factor of a penalty on the jumps of the gradient at the faces of cut
+    elements (0.25 is usual, None: none), with which the condition number does not depend on the cut.
 
     **Raises:** `SelectionError` for a term that selects nothing, or two that contradict each other;
     `InputError` for a term of another physics or a point load outside the domain.
@@ -112,7 +119,9 @@ def problem(
         )
     if quadrature not in ("auto", "simplex", "gauss"):
         raise InputError(f'quadrature must be "auto", "simplex" or "gauss", found "{quadrature}"')
-    names = set()
+    if ghost is not None and not (math.isfinite(ghost) and ghost >= 0):
+        raise InputError(f"ghost must be a number ≥ 0, found {ghost}", where="solve.ghost")
+    names = set() if ghost is None else {GHOST}
     for term in (*terms, *loads):
         if term.name in names:
             raise InputError(f'two entries are called "{term.name}"', hint="give each a name of its own")
@@ -134,7 +143,7 @@ def problem(
     fine = quadrature == "gauss" or (
         quadrature == "auto" and (varies(tuple(model.coefficients.values())) or varies(model.source))
     )
-    return Problem(manifold, model, terms, loads, edges, dirichlet, fine)
+    return Problem(manifold, model, terms, loads, edges, dirichlet, fine, ghost)
 
 
 def check_tips(manifold: Manifold, terms, edges: tuple[Edge, ...], loads):

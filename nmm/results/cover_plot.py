@@ -127,11 +127,14 @@ def _zoom(canvas: Frame, manifold: Any, mesh: Any, colors: NDArray) -> None:
 
 
 def _busiest(mesh: Any, colors: NDArray, size: float) -> NDArray[np.float64]:
-    """Centre of the window of width `size` that holds the most elements of split weights."""
+    """Centre of the window of width `size` that holds the most elements of split weights.
+
+    Without any, the element next to the middle, which itself may lie in a hole.
+    """
     first = np.asarray(mesh.points)[np.asarray(mesh.offsets)[:-1]]
     split = first[colors != UNSPLIT]
     if len(split) == 0:
-        return first.mean(axis=0)
+        return first[np.linalg.norm(first - first.mean(axis=0), axis=1).argmin()]
     low = first.min(axis=0)
     window = np.floor((split - low) / size).astype(np.int64)
     found, number, count = np.unique(window, axis=0, return_inverse=True, return_counts=True)

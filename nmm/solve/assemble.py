@@ -18,6 +18,7 @@ from nmm.manifold.rules import piece_rule, reference_rule
 from nmm.physics.problem import Problem, basis, coefficient_values
 from nmm.physics.values import by_cell, evaluate
 from nmm.solve.boundary import add_boundary, raise_not_finite
+from nmm.solve.ghost import ghost_elements
 from nmm.solve.linearise import linearise, pad, roomy
 from nmm.solve.tips import TipPoints, beyond, edge_functions, tip_matrices, tip_points
 
@@ -162,6 +163,9 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
     if len(edge_terms.dofs):
         np.add.at(load, edge_terms.dofs, edge_terms.loads)
         matrix = matrix + sparse(edge_terms.matrices, edge_terms.dofs, size)
+    if (ghost := ghost_elements(problem, params)) is not None:
+        blocks, at = ghost
+        matrix = matrix + sparse(blocks, (at[:, :, None] * c + np.arange(c)).reshape(len(at), -1), size)
     if (points := tip_points(manifold)) is not None:
         matrices, loads = tip_elements(problem, params, points)
         for edge, force in edge_terms.natural:

@@ -15,6 +15,7 @@ from nmm.physics.boundary import Term
 from nmm.physics.problem import Edge, Problem
 from nmm.pytrees import tree
 from nmm.solve.boundary import bounding_boxes, host_rule
+from nmm.solve.faces import Faces, padded_faces
 from nmm.solve.tips import TipPoints, edge_functions, tip_points
 
 
@@ -61,7 +62,8 @@ class Hosts:
 
 @tree()
 class Discretisation:
-    """The arrays of a problem: lattice (types, ny, nx), pieces, boundary terms, hosts, point loads, tips."""
+    """The arrays of a problem: lattice (types, ny, nx), pieces, boundary terms, hosts, point loads, tips,
+    faces with a ghost penalty."""
 
     whole: Any
     region: Any
@@ -71,6 +73,7 @@ class Discretisation:
     hosts: Hosts
     loads: tuple[tuple[Samples, Any], ...]
     tips: TipPoints | None
+    ghost: Faces | None
     active: Any
     frame: Any
     origin: Any
@@ -109,6 +112,7 @@ def discretise(problem: Problem) -> Discretisation:
         host_points(problem, rule, hosts),
         tuple(point_samples(problem)),
         tip_points(problem.manifold),
+        padded_faces(problem),
         np.asarray(manifold.active),
         manifold.frame,
         manifold.origin,

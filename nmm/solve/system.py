@@ -17,6 +17,7 @@ from nmm.solve.boundary import PENALTY
 from nmm.solve.discretise import Discretisation, Samples
 from nmm.solve.elements import piece_matrices, whole_cells
 from nmm.solve.form import Form, cell_size, coefficients, join_values, places, shape_functions
+from nmm.solve.ghost import ghost_blocks
 from nmm.solve.stencil import Cells, apply_cells, diagonal_cells
 from nmm.solve.terms import held_at, held_blocks, natural, nitsche_parameter
 from nmm.solve.tips import TipPoints, beyond, tip_matrices
@@ -34,7 +35,8 @@ class Tips:
 
 @tree()
 class System:
-    """K u = load over all patches: whole cells, pieces (n, kc, kc), pairs of pieces and hosts (n, 2kc, 2kc).
+    """K u = load over all patches: whole cells, pieces (n, kc, kc), pairs of pieces and hosts, or of elements
+    with a ghost penalty between them (n, 2kc, 2kc).
 
     `load` (components, patches); `beta` is Nitsche's parameter of each host.
     """
@@ -127,6 +129,9 @@ def system_of(form: Form, data, params, arrays: Discretisation) -> System:
         blocks.append(matrices)
         block_patches.append(jnp.asarray(term.patches))
         load = scattered(load, loads, jnp.asarray(term.patches))
+    if arrays.ghost is not None:
+        blocks.append(ghost_blocks(form, coefficient, params, arrays, arrays.ghost))
+        block_patches.append(jnp.asarray(arrays.ghost.patches))
     load = scattered(load, piece_loads, jnp.asarray(arrays.patches))
     for values, (here, patches) in zip(load_values, arrays.loads, strict=True):
         at = places(form, arrays, here)

@@ -11,9 +11,10 @@ import numpy as np
 
 from nmm.errors import InputError
 from nmm.manifold.stack import Stack
-from nmm.physics.problem import Problem
+from nmm.physics.problem import GHOST, Problem
 from nmm.solve.cycle import in_precision, preconditioner
 from nmm.solve.discretise import discretise
+from nmm.solve.faces import ghost_faces
 from nmm.solve.form import Form, form_of
 from nmm.solve.held import free_motions
 from nmm.solve.krylov import MESSAGES, TOPOLOGY, solve
@@ -66,7 +67,8 @@ def common_form(problems: tuple[Problem, ...], params: Mapping[str, Any]) -> tup
 
 
 def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Pieces of each Dirichlet term by name and their hosts, numbered as cells and, from there on, pieces."""
+    """Pieces of each Dirichlet term by name and their hosts, and the elements beside the faces with a ghost
+    penalty, numbered as cells and, from there on, pieces."""
     manifold = problem.manifold
     cells = manifold.grid.cells
     number = np.concatenate([manifold.whole_list, cells + np.arange(manifold.pieces)])
@@ -75,6 +77,9 @@ def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         if term.dirichlet:
             pieces = np.unique(edge.piece)
             pairs[term.name] = cells + pieces, number[manifold.host.piece_host[pieces]]
+    if problem.ghost is not None:
+        first, second = ghost_faces(manifold)[0].T
+        pairs[GHOST] = number[first], number[second]
     return pairs
 
 

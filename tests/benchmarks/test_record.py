@@ -121,3 +121,23 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(capsys):
     message = capsys.readouterr().err
     assert "verifcation" in message
     assert all(name in message for name in BENCHMARKS)
+
+
+def test_rows_measured_alone_join_the_others(result, tmp_path):
+    row = {"problem": "bar", "iterations": 3}
+    check = {"check": "iterations, bar", "value": 3, "expected": "≤ 4", "passed": True}
+    first = result | {"rows": [{"problem": "disk", "iterations": 5}, row], "checks": [check]}
+    again = record.record("multigrid", [row | {"iterations": 7}], [check | {"value": 7}], quick=False)
+    joined = record.merged(first, again, "problem")
+    assert [r["iterations"] for r in joined["rows"]] == [5, 7]
+    assert [c["value"] for c in joined["checks"]] == [7]
+    assert joined["date"] == first["date"] and joined["later"][0]["rows"] == ["bar"]
+    assert len(record.merged(joined, again, "problem")["later"]) == 1
+    assert "bar." in tables.provenance(joined)
+
+
+def test_rows_are_chosen_only_where_they_have_names(tmp_path, capsys):
+    assert main(["verification", "--only", "disk", "-o", str(tmp_path)]) == 2
+    assert "--only does not go with verification" in capsys.readouterr().err
+    assert main(["multigrid", "--only", "no such family", "-o", str(tmp_path)]) == 2
+    assert 'no family has "no such family"' in capsys.readouterr().err

@@ -3,6 +3,7 @@ import pytest
 from matplotlib import image
 from stand_in import Manifold, squares
 
+import nmm
 from nmm.cover.lattice import Grid
 from nmm.results.coloring import UNSPLIT, element_colors, manifold_colors, patch_colors
 from nmm.results.cover_plot import cover_figure, lattice_lines
@@ -57,3 +58,9 @@ def test_covers_are_drawn_coarse_and_fine(n, tmp_path):
     assert len(figure.axes) == (2 if n > 90 else 1)
     save_figure(figure, tmp_path / "a.png")
     assert image.imread(tmp_path / "a.png").size
+
+
+def test_a_fine_lattice_around_a_hole_is_drawn_although_its_middle_is_empty():
+    manifold = nmm.cut(nmm.rectangle(0, 0, 1, 1) - nmm.disk((0.5, 0.5), 0.3), nmm.lattice(cells=256))
+    figure = cover_figure(manifold)
+    assert len(figure.axes) == 2

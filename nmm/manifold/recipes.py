@@ -34,7 +34,8 @@ class Recipes:
     (n, 2), the ends of the domain's edge that it lies on; `normal` (n, 2) and `offset` (n,), the lattice line
     that it lies on too, zero for a vertex of the domain. Pieces: `sides` (m, 2) are their half-edges and
     `owner` (m,) the piece on the left of each; a vertex `anchor` (pieces,) and the square's `corner`
-    (pieces, 2) of each; `rows` (pieces,) their numbers, `slant` (pieces,) is 1 below the diagonal of a square that has one, -1 above, else 0.
+    (pieces, 2) of each; `rows` (pieces,) their numbers; `slant` (pieces,) is 1 below the diagonal of a
+    square that has one, -1 above, else 0.
     `triangles` (k, 3) belong to the pieces `triangle_piece` (k,), and `kept` (k,) are their numbers; `facets`
     (f, 2) belong to the pieces `facet_piece`. Lattice units are (x - `origin`) @ `turn`.
 
@@ -157,7 +158,7 @@ def recipes_of(manifold: Manifold) -> Recipes:
 
 def make_recipes(manifold: Manifold) -> Recipes:
     """What `recipes_of` keeps."""
-    cut, grid, geometry = manifold.host.arrangement, manifold.grid, manifold.geometry
+    cut, grid = manifold.host.arrangement, manifold.grid
     sides = np.stack([cut.tail[cut.loops], cut.head[cut.loops]], -1)
     owner = np.repeat(cut.loop_piece, np.diff(cut.offsets))
     corner = grid.corner(cut.piece_cell)

@@ -25,7 +25,7 @@ from nmm.solve.held import free_parts
 class Shape:
     """What moves: the recipes and, for each boundary term, facet, fraction and share of length of its points.
 
-    `hosted` are the rows of the rule of the pieces that come first in the rule of the hosts, and `firsts` their
+    `hosted` are the rows of the rule of the pieces that come first in the rule of the hosts, `firsts` the
     rows there. Rows of padding are beyond the last.
     """
 

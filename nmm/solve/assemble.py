@@ -162,6 +162,10 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
     if len(edge_terms.dofs):
         np.add.at(load, edge_terms.dofs, edge_terms.loads)
         matrix = matrix + sparse(edge_terms.matrices, edge_terms.dofs, size)
+    if edge_terms.seams is not None:
+        matrices, loads, at = edge_terms.seams
+        np.add.at(load, at, loads)
+        matrix = matrix + sparse(matrices, at, size)
     if (points := tip_points(manifold)) is not None:
         matrices, loads = tip_elements(problem, params, points)
         for edge, force in edge_terms.natural:

@@ -19,6 +19,8 @@ from nmm.solve.held import free_motions
 from nmm.solve.krylov import solve
 from nmm.solve.levels import levels_of
 from nmm.solve.multigrid import Multigrid
+from nmm.solve.seams import NAME as SEAMS
+from nmm.solve.seams import seam_elements
 from nmm.solve.system import apply, system_of
 from nmm.solve.tips import with_tips
 
@@ -64,8 +66,11 @@ def common_form(problems: tuple[Problem, ...], params: Mapping[str, Any]) -> tup
     return form, data
 
 
-def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Pieces of each Dirichlet term by name and their hosts, numbered as cells and, from there on, pieces."""
+def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, ...]]:
+    """Pieces of each Dirichlet term by name and their hosts, numbered as cells and, from there on, pieces.
+
+    The seams come last, with two pieces and two hosts.
+    """
     manifold = problem.manifold
     cells = manifold.grid.cells
     number = np.concatenate([manifold.whole_list, cells + np.arange(manifold.pieces)])
@@ -74,6 +79,9 @@ def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         if term.dirichlet:
             pieces = np.unique(edge.piece)
             pairs[term.name] = cells + pieces, number[manifold.host.piece_host[pieces]]
+    elements = seam_elements(problem)
+    if len(elements) or f"pairs of level 0, {SEAMS}" in manifold.room.taken:
+        pairs[SEAMS] = tuple(number[elements].T)
     return pairs
 
 

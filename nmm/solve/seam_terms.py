@@ -36,14 +36,11 @@ def seam_matrices(form: Form, bonds, params, arrays: Discretisation, seams: Seam
     """Matrices (pairs, 4kc, 4kc) and loads of all seams; `beta` (hosts,)."""
     side = seams.sides[0]
     normal = jnp.asarray(side.normal)
-    soft = None
-    if bonds:
-        at = places(form, arrays, side.here, normal)
-        given = [
-            tuple(None if v is None else evaluate(v, at, params, "bond", jnp) for v in values)
-            for values in bonds
-        ]
-        soft = compliance(given, jnp.asarray(seams.bond), normal, jnp)
+    at = places(form, arrays, side.here, normal)
+    given = [
+        tuple(None if v is None else evaluate(v, at, params, "bond", jnp) for v in values) for values in bonds
+    ]
+    soft = compliance(given, jnp.asarray(seams.bond), jnp)
     betas = tuple(beta[s.host] for s, _ in fluxes)
     weight = jnp.asarray(side.here.weight)
     matrices, loads = seam_blocks(tuple(f for _, f in fluxes), betas, weight, normal, soft, jnp)

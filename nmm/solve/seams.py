@@ -137,40 +137,53 @@ def seam_points(problem: Problem, hosts: np.ndarray) -> SeamPoints | None:
     )
 
 
-def compliance(bonds, bond, normal, xp):
-    """S (n, c, c) from the stiffnesses of all bonds at the points, with None where there is no jump."""
-    n = len(normal)
-    components = len(bonds[0]) if bonds else 1
-    across = normal[:, :, None] * normal[:, None, :] if components == 2 else xp.ones((n, 1, 1))
-    along = xp.eye(2) - across if components == 2 else across
-    total = xp.zeros(across.shape)
-    for number, values in enumerate(bonds):
-        mine = (bond == number)[:, None, None]
-        for value, direction in zip(values, (across, along), strict=False):
+def directions(normal, components: int, xp):
+    """Projectors (n, c, c) on the directions with a stiffness of their own: across and along the border."""
+    if components == 1:
+        return [xp.ones((len(normal), 1, 1))]
+    across = normal[:, :, None] * normal[:, None, :]
+    return [across, xp.eye(2) - across]
+
+
+def compliance(bonds, bond, xp):
+    """Compliance (n,) across and along the border, or of the one unknown: 0 where there is no jump.
+
+    `bonds` are the stiffnesses of all bonds at the points, None for no jump.
+    """
+    result = []
+    for values in zip(*bonds, strict=True):
+        total = xp.zeros(len(bond))
+        for number, value in enumerate(values):
             if value is not None:
-                total = total + xp.where(mine, direction / value[:, None, None], 0.0)
-    return total
+                total = total + xp.where(bond == number, 1 / value, 0.0)
+        result.append(total)
+    return result
 
 
 def seam_blocks(fluxes, betas, weight, normal, compliances, xp):
-    """Matrices (blocks, 4kc, 4kc) and loads (blocks, 4kc) of blocks of points; None for perfect bonds.
+    """Matrices (blocks, 4kc, 4kc) and loads (blocks, 4kc) of blocks of points.
 
-    Dofs are those of both pieces and of both hosts. `fluxes` and `betas` are of both sides at the points.
+    Dofs are those of both pieces and of both hosts. `fluxes` and `betas` are of both sides at the points,
+    `compliances` those of `compliance`, none where all bonds are perfect.
     """
     first, second = fluxes
     c = first.initial.shape[1]
     total = betas[0] + betas[1]
     kappa = betas[1] / xp.where(total > 0, total, 1.0)
-    gamma = (betas[0] * kappa)[:, None, None]
+    gamma = betas[0] * kappa
     k1, k2 = kappa[:, None], (1 - kappa)[:, None]
     jump = xp.concatenate([first.values, -second.values], 2)
     flux = xp.concatenate([k1[:, :, None] * first.traction, k2[:, :, None] * second.traction], 2)
     initial = k1 * first.initial + k2 * second.initial
-    one = xp.broadcast_to(xp.eye(c), (len(weight), c, c))
-    theta, soft = one, xp.zeros_like(one)
-    if compliances is not None:
-        theta = inverse(one + gamma * compliances, xp)
-        soft = compliances @ theta
+    theta = xp.broadcast_to(xp.eye(c), (len(weight), c, c))
+    soft = xp.zeros_like(theta)
+    if compliances:
+        parts = [
+            (p / (1 + gamma * s)[:, None, None], s[:, None, None])
+            for p, s in zip(directions(normal, c, xp), compliances, strict=True)
+        ]
+        theta, soft = sum(p for p, _ in parts), sum(s * p for p, s in parts)
+    gamma = gamma[:, None, None]
     w = weight[:, None, None]
 
     def summed(left, middle, right):
@@ -185,15 +198,6 @@ def seam_blocks(fluxes, betas, weight, normal, compliances, xp):
     known = initial[:, :, None]
     loads = [summed(jump, theta, known), summed(flux, soft, known)]
     return xp.concatenate([upper, lower], 1), xp.concatenate(loads, 1)[:, :, 0]
-
-
-def inverse(matrix, xp):
-    """Inverses (n, c, c) of matrices of one or two rows."""
-    if matrix.shape[1] == 1:
-        return 1 / matrix
-    (a, b), (c, d) = ((matrix[:, i, j] for j in (0, 1)) for i in (0, 1))
-    rows = xp.stack([xp.stack([d, -b], -1), xp.stack([-c, a], -1)], 1)
-    return rows / (a * d - b * c)[:, None, None]
 
 
 def seam_fluxes(problem: Problem, params: Mapping[str, Any]) -> list[tuple[Edge, Flux]]:
@@ -261,7 +265,7 @@ def add_seams(problem: Problem, params, fluxes: list[tuple[Edge, Flux]], beta: n
     betas = beta[first.host][rows], beta[second.host][rows]
     given = [tuple(None if v is None else v[rows] for v in values) for values in bond_values(problem, params)]
     normal = first.normal[rows]
-    soft = compliance(given, problem.seams.bond[rows], normal, np) if given else None
+    soft = compliance(given, problem.seams.bond[rows], np)
     matrices, loads = seam_blocks(both, betas, weight, normal, soft, np)
     K, f = np.zeros((len(elements), *matrices.shape[1:])), np.zeros((len(elements), loads.shape[1]))
     np.add.at(K, owner, matrices)

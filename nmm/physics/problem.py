@@ -129,15 +129,15 @@ def problem(
     ]
     check_conflicts(terms, selections, facets, model.components)
     edges = tuple(edge_points(manifold, s) for s in selections)
-    check_tips(manifold, terms, edges, loads)
     seams = seam_points(manifold, bonds_of_seams(manifold, bonds))
+    check_tips(manifold, terms, edges, loads, seams)
     fine = quadrature == "gauss" or (
         quadrature == "auto" and (varies(tuple(model.coefficients.values())) or varies(model.source))
     )
     return Problem(manifold, model, terms, loads, edges, bonds, seams, dirichlet, fine)
 
 
-def check_tips(manifold: Manifold, terms, edges: tuple[Edge, ...], loads):
+def check_tips(manifold: Manifold, terms, edges: tuple[Edge, ...], loads, seams: Seams):
     """**Raises:** `InputError` where a term meets the singular patches of a tip that it cannot know of."""
     if manifold.host.tips is None:
         return
@@ -151,6 +151,10 @@ def check_tips(manifold: Manifold, terms, edges: tuple[Edge, ...], loads):
         element, _ = locate(manifold, np.array([load.at]))
         if element[0] >= 0 and at_tips(manifold, element)[0]:
             raise near_tip(load.name, load.at)
+    for edge in seams.sides:
+        found = at_tips(manifold, whole + edge.piece) | at_tips(manifold, edge.host)
+        if found.any():
+            raise near_tip("the border of a region", edge.points[found][0])
 
 
 def near_tip(name: str, point) -> InputError:
@@ -158,7 +162,7 @@ def near_tip(name: str, point) -> InputError:
     return InputError(
         f"at ({point[0]:.6g}, {point[1]:.6g}) it lies in the singular patches of a crack tip",
         where=name,
-        hint="make tip_radius smaller, or the cells",
+        hint="it must lie outside: make tip_radius smaller, or the cells, or leave the tips plain",
     )
 
 

@@ -128,7 +128,7 @@ def seam_points(problem: Problem, hosts: np.ndarray) -> SeamPoints | None:
 
     patches = manifold.element_patches()[seam_elements(problem)]
     pairs = room(f"pairs of level 0, {NAME}", len(patches))
-    wide = patches.reshape(len(patches), -1).astype(np.int32)
+    wide = patches.reshape(len(patches), 4 * patches.shape[2]).astype(np.int32)
     return SeamPoints(
         (side(first), side(second)),
         arranged(problem.seams.bond.astype(np.int32), -1),

@@ -22,10 +22,11 @@ def star_crack(n, length=0.5, centre=(0.013, -0.021), turn=0.1):
 
 
 def count_patches(manifold):
-    """Physical patches counted by polygonising every node's star with the cracks, with shapely alone."""
+    """Physical patches counted with shapely alone: each node's star, polygonised with cracks and borders."""
     grid, geometry = manifold.grid, manifold.geometry
     points = geometry.vertices
-    cracks = shapely.linestrings(points[geometry.cracks]) if len(geometry.cracks) else np.zeros(0, object)
+    ends = points[np.concatenate([geometry.cracks, geometry.interfaces]).astype(int)]
+    cracks = shapely.linestrings(ends) if len(ends) else np.zeros(0, object)
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
     halves = [np.array([[0, 0], [1, 0], [1, 1]], float), np.array([[0, 0], [1, 1], [0, 1]], float)]
     cells = {}

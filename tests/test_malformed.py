@@ -165,13 +165,13 @@ MALFORMED = {
     "a bond of an unknown region": (
         "[output]",
         '[[interface]]\nbetween = ["inclusion", "hole"]\nnormal = 1\n[output]',
-        ["line 35", "interface]] 0", 'no region "hole"; expected one of'],
+        ["line 32", "interface]] 0", 'no region "hole"; expected one of'],
     ),
     "two bonds on one border": (
         "[output]",
         '[[interface]]\nbetween = "inclusion"\nnormal = 1\n'
         '[[interface]]\nbetween = ["inclusion", "default"]\nnormal = 2\n[output]',
-        ["line 36", "interface]] 1", "both hold the border near", "expected"],
+        ["line 35", "interface]] 1", "both hold the border near", "expected"],
     ),
     "a malformed probe": ("[[1.8, 0.5]]", "[[1.8]]", ["output.probes.0", "point"]),
     "an unknown field": ("[output]", '[output]\nfields = ["stres"]', ["output.fields.0", 'mean "stress"']),

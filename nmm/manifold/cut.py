@@ -97,7 +97,7 @@ def assemble(
     number[promoted] = len(cells) + len(arrangement.piece_cell) + np.arange(len(promoted))
     fraction = np.concatenate([np.ones(len(cells)), moment[:, 0] * grid.h**2 / grid.cell_area])
     pairs = np.stack([number[links.first], number[links.second]], -1)
-    hosts = find_hosts(links, fraction, number)
+    hosts = find_hosts(links, grid.cells + seams.pieces, fraction, number)
 
     pieces = len(piece_cell)
     lengths = facet_lengths(facets, grid)

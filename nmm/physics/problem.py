@@ -1,7 +1,7 @@
 """A problem: a model on a manifold with boundary terms, resolved to quadrature points."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from nmm.physics.models import Model
 from nmm.physics.select import Facets, Selection, conflicts, select
 from nmm.physics.straight import straight_of
 from nmm.physics.values import Places, by_cell, evaluate, varies
+
+BESIDE = 1e-9
+"""How far from a border, in cells, the fluxes of its two sides are taken."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,10 @@ def edge_points(manifold: Manifold, selection: Selection) -> Edge:
 
 
 def seam_points(manifold: Manifold, bond: np.ndarray) -> Seams:
-    """Three Gauss points on every seam, whose bonds are `bond`; in the order of the pairs of pieces."""
+    """Three Gauss points on every seam, whose bonds are `bond`; in the order of the pairs of pieces.
+
+    Fluxes are those a little inside, as material that is given by place may jump on the border itself.
+    """
     seams = manifold.host.seams
     order = np.lexsort(seams.pieces.T[::-1])
     pieces, ends, normal = seams.pieces[order], seams.ends[order], seams.normal[order]
@@ -235,6 +241,9 @@ def seam_points(manifold: Manifold, bond: np.ndarray) -> Seams:
         edge_along(manifold, pieces[:, side], start - corners[side], stop - corners[side], normal)
         for side in (0, 1)
     )
+    inwards = BESIDE * first.normal @ manifold.grid.rotation
+    first = replace(first, host_xi=first.host_xi - inwards)
+    second = replace(second, host_xi=second.host_xi + inwards)
     return Seams((first, second), np.repeat(bond[order], len(GAUSS_SEGMENT[0])))
 
 

@@ -125,7 +125,7 @@ def test_a_region_of_the_same_material_changes_nothing():
     model = nmm.elasticity(1.0, 0.3).in_region("right", young=1.0)
     ends = [nmm.traction("y == 2", (0.0, 1.0)), nmm.traction("y == 0", (0.0, -1.0))]
     both = nmm.problem(manifold, model, ends)
-    assert table(found(both)) == pytest.approx(table(found(pulled(32))), rel=1e-3, abs=1e-6)
+    assert table(found(both)) == pytest.approx(table(found(pulled(32))), rel=1e-3, abs=1e-4)
 
 
 def test_the_border_of_a_stiffer_region_may_cross_the_disc():

@@ -8,6 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from nmm.cli import main
@@ -46,6 +47,9 @@ def draw(name: str, images: Path) -> None:
     """Draw one picture into the folder `images`, or fetch it from the results of the benchmarks."""
     if name == "batches.png":
         draw_batches(images)
+        return
+    if name == "interfaces.png":
+        draw_interfaces(images)
         return
     if name in BENCHMARKS:
         shutil.copyfile(DOCS.parent / "benchmarks" / "results" / name, images / name)
@@ -95,7 +99,38 @@ def draw_batches(images: Path) -> None:
     figure.savefig(images / "batches.png", dpi=130)
 
 
+def draw_interfaces(images: Path) -> None:
+    """The example on the page of interfaces along its axis, with the elements of the cover."""
+    block = PYTHON.search((DOCS / "interfaces.md").read_text(encoding="utf-8"))
+    assert block is not None
+    names: dict = {}
+    exec(compile(block["text"], "interfaces.md", "exec"), names)
+    figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
+    mesh = names["manifold"].mesh()
+    rings = np.split(mesh.points, mesh.offsets[1:-1])
+    colours = np.where(mesh.region >= 0, "#f3d9b1", "#dde7f0")
+    left.add_collection(PolyCollection(rings, facecolors=colours.tolist(), edgecolors="0.55", linewidths=0.4))
+    left.set_aspect("equal")
+    left.autoscale()
+    left.set_axis_off()
+    x = np.linspace(1e-6, 0.999, 800)
+    points = np.stack([x, np.zeros_like(x)], -1)
+    for number, c in enumerate((1e9, 10.0, 1.0)):
+        line = eval(names["exact"](c), {"where": np.where, "x": x, "y": 0 * x})
+        u = names["forward"]({"c": c}).at(points)
+        label = "perfect bond" if c > 1e6 else f"conductance {c:g}"
+        right.plot(x, np.where(abs(x - 0.5) < 1e-3, np.nan, line), color=f"C{number}", label=label)
+        right.plot(x[::25], u[::25], "o", color=f"C{number}", markersize=4)
+    right.axvline(0.5, color="0.6", linewidth=0.8, linestyle=":")
+    right.set_xlabel("x, from the centre of the fibre to the rim of the plate")
+    right.set_ylabel("potential")
+    right.grid(True, alpha=0.3)
+    right.legend()
+    figure.savefig(images / "interfaces.png", dpi=130)
+
+
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or ("batches.png", *PICTURES, *BENCHMARKS):
+    for wanted in sys.argv[1:] or ("batches.png", "interfaces.png", *PICTURES, *BENCHMARKS):
         draw(wanted, DOCS / "images")
         print(f"docs/images/{wanted}")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nmm.manifold.cut import cut
     from nmm.manifold.manifold import Manifold
     from nmm.manifold.stack import Stack, stack
+    from nmm.physics.bond import Bond, bond
     from nmm.physics.boundary import fixed, flux, point_load, pressure, robin, traction, value
     from nmm.physics.models import Model, elasticity, poisson
     from nmm.physics.problem import Problem, problem
@@ -50,6 +51,7 @@ _HOMES = {
     "nmm.manifold.cut": ["cut"],
     "nmm.manifold.manifold": ["Manifold"],
     "nmm.manifold.stack": ["Stack", "stack"],
+    "nmm.physics.bond": ["Bond", "bond"],
     "nmm.physics.boundary": ["fixed", "flux", "point_load", "pressure", "robin", "traction", "value"],
     "nmm.physics.models": ["Model", "elasticity", "poisson"],
     "nmm.physics.problem": ["Problem", "problem"],
@@ -60,12 +62,12 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "CapacityError", "ConjugateGradient", "Direct", "Domain", "Forward", "GeometryError", "GridValue",
+    "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Forward", "GeometryError", "GridValue",
     "InputError", "Manifold", "Model", "Multigrid", "NmmError", "NotConverged", "ParameterError",
-    "PrecisionError", "Problem", "Solution", "Stack", "UnbalancedError", "__version__", "batch", "cut",
-    "disk", "elasticity", "energy_release", "fixed", "flux", "forward", "lattice", "point_load", "poisson",
-    "polygon", "pressure", "problem", "read_cracks", "read_domain", "read_regions", "rectangle", "robin",
-    "stack", "stress_intensity", "tips_left_out", "traction", "value",
+    "PrecisionError", "Problem", "Solution", "Stack", "UnbalancedError", "__version__", "batch", "bond",
+    "cut", "disk", "elasticity", "energy_release", "fixed", "flux", "forward", "lattice", "point_load",
+    "poisson", "polygon", "pressure", "problem", "read_cracks", "read_domain", "read_regions", "rectangle",
+    "robin", "stack", "stress_intensity", "tips_left_out", "traction", "value",
 ]  # fmt: skip
 
 

@@ -142,6 +142,37 @@ MALFORMED = {
     "an entry without condition": (PULL, "", ["boundary]] 1", "exactly one"]),
     "three components": (PULL, "traction = [1, 2, 3]", ["boundary]] 1: traction", "two components"]),
     "a point load outside": ("[output]", "[[point_load]]\nat = [9, 9]\nforce = [1, 0]\n[output]", ["9"]),
+    "a bond without a stiffness": (
+        "[output]",
+        '[[interface]]\nbetween = "inclusion"\n[output]',
+        ["interface]] 0", "at least one of normal, tangential"],
+    ),
+    "a bond of three regions": (
+        "[output]",
+        '[[interface]]\nbetween = ["a", "b", "c"]\nnormal = 1\n[output]',
+        ["interface]] 0: between", "expected the name of a region or a list of two"],
+    ),
+    "a bond of no stiffness": (
+        "[output]",
+        '[[interface]]\nbetween = "inclusion"\nnormal = 0\n[output]',
+        ["interface]] 0: normal", "expected a value greater than 0"],
+    ),
+    "a bond that conducts in elasticity": (
+        "[output]",
+        '[[interface]]\nbetween = "inclusion"\nconductance = 1\n[output]',
+        ["interface]] 0: conductance", "expected"],
+    ),
+    "a bond of an unknown region": (
+        "[output]",
+        '[[interface]]\nbetween = ["inclusion", "hole"]\nnormal = 1\n[output]',
+        ["line 32", "interface]] 0", 'no region "hole"; expected one of'],
+    ),
+    "two bonds on one border": (
+        "[output]",
+        '[[interface]]\nbetween = "inclusion"\nnormal = 1\n'
+        '[[interface]]\nbetween = ["inclusion", "default"]\nnormal = 2\n[output]',
+        ["line 35", "interface]] 1", "both hold the border near", "expected"],
+    ),
     "a malformed probe": ("[[1.8, 0.5]]", "[[1.8]]", ["output.probes.0", "point"]),
     "an unknown field": ("[output]", '[output]\nfields = ["stres"]', ["output.fields.0", 'mean "stress"']),
     "exact of the wrong size": ("[output]", '[exact]\nsolution = "x"\n[output]', ["exact.solution", "two"]),

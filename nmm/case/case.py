@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nmm.case.domain_tables import Crack, Region, Shape
+from nmm.case.interface_table import Interface
 from nmm.case.physics_tables import ELASTIC, FLOW, Boundary, GridFile, Material, PointLoad
 from nmm.case.places import Places
 from nmm.case.positions import Path
@@ -28,6 +29,7 @@ from nmm.manifold.cut import cut
 from nmm.manifold.manifold import Manifold
 from nmm.memory import check_memory
 from nmm.physics import boundary as terms
+from nmm.physics.bond import bond
 from nmm.physics.models import elasticity, poisson
 from nmm.physics.problem import Problem
 from nmm.physics.problem import problem as build_problem
@@ -239,21 +241,23 @@ class Case:
             return GridValue(values, grid.box, grid.interpolation)
 
     def boundary(self) -> list[Any]:
-        """The boundary terms in the file's order, then the point loads.
+        """The boundary terms in the file's order, then the point loads, then the bonds.
 
         An entry without a name is called by what it says; where another one says the same, its number
         tells them apart.
         """
-        entries = [("boundary", i, entry) for i, entry in enumerate(self.spec.boundary)]
-        entries += [("point_load", i, entry) for i, entry in enumerate(self.spec.point_load)]
         found: list[Any] = []
-        for table, i, entry in entries:
+        for table, i, entry in self._entries():
             with self.places.put(table, i):
                 term = _term(entry)
             if entry.name is None and any(other.name == term.name for other in found):
                 term = replace(term, name=f"{term.name} ([[{table}]] {i})")
             found.append(term)
         return found
+
+    def _entries(self) -> list[tuple[str, int, Any]]:
+        tables = ("boundary", "point_load", "interface")
+        return [(table, i, entry) for table in tables for i, entry in enumerate(getattr(self.spec, table))]
 
     def solver(self) -> Any:
         """The solver that [solve] asks for."""
@@ -307,8 +311,7 @@ class Case:
     @contextmanager
     def placed(self, built: Sequence[Any]) -> Iterator[None]:
         """Give errors that speak of the physics or of one of `built` (`boundary()`) its place in the file."""
-        count = len(self.spec.boundary)
-        paths = [("boundary", i) if i < count else ("point_load", i - count) for i in range(len(built))]
+        paths = [(table, i) for table, i, _ in self._entries()]
         with self.places.put(entries={term.name: path for term, path in zip(built, paths, strict=True)}):
             yield
 
@@ -323,8 +326,11 @@ def _with_values(text: str, parameters: Mapping[str, float]) -> str:
     return text
 
 
-def _term(entry: Boundary | PointLoad) -> Any:
+def _term(entry: Boundary | PointLoad | Interface) -> Any:
     name = entry.name
+    if isinstance(entry, Interface):
+        values = {key: getattr(entry, key) for key in ("normal", "tangential", "conductance")}
+        return bond(*entry.between, **values, name=name)
     if isinstance(entry, PointLoad):
         return terms.point_load(entry.at, entry.force, name=name)
     if entry.displacement is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nmm.case.positions import Path, line_of
 from nmm.errors import InputError
 
-_ARRAYS = (("boundary",), ("point_load",), ("data",), ("domain", "region"))
+_ARRAYS = (("boundary",), ("point_load",), ("interface",), ("data",), ("domain", "region"))
 
 
 @dataclass(frozen=True)

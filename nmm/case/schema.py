@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, PlainValidator, model_validator
 
 from nmm.case.domain_tables import CoverTable, DomainTable
+from nmm.case.interface_table import Interface
 from nmm.case.physics_tables import OTHER, Boundary, PhysicsTable, PointLoad
 from nmm.case.values import (
     Count,
@@ -135,6 +136,7 @@ class Spec(Table):
     physics: PhysicsTable
     boundary: list[Boundary] = Field(default_factory=list)
     point_load: list[PointLoad] = Field(default_factory=list)
+    interface: list[Interface] = Field(default_factory=list)
     solve: SolveTable = SolveTable()
     exact: Exact | None = None
     output: OutputTable = OutputTable()
@@ -160,6 +162,8 @@ class Spec(Table):
                 "remove it; a source over a small region is the counterpart",
                 ("point_load", 0),
             )
+        for i, entry in enumerate(self.interface):
+            entry.check_model(model, OTHER[model], i)
         if self.exact is not None and len(self.exact.solution) != components:
             expected = "one expression" if components == 1 else "two expressions [ux, uy]"
             raise wrong(

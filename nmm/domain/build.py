@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 
 from nmm.domain import shapes
+from nmm.domain.borders import separating
 from nmm.domain.cleanup import clean, keys, node
 from nmm.domain.geometry import CleanupReport, Entity, Geometry
 from nmm.domain.rings import Area, areas_only
@@ -83,6 +84,7 @@ def discretise(domain, cell: float) -> Geometry:
     else:
         fixed = fixed[n_boundary:]
 
+    fixed, sides = separating(regions, points, fixed)
     points, boundary, cracks, fixed = _compact(points, boundary, cracks, fixed)
     return Geometry(
         shift=shift,
@@ -92,6 +94,7 @@ def discretise(domain, cell: float) -> Geometry:
         cracks=cracks,
         crack_entity=crack_entity,
         interfaces=fixed,
+        interface_regions=sides,
         entities=tuple(entities),
         polygon=_polygon(points, boundary, ring),
         regions=tuple(regions),

@@ -67,7 +67,8 @@ class Geometry:
 
     - `vertices` (nv, 2); `boundary` (nb, 2), `cracks` (nc, 2), `interfaces` (ni, 2): vertex numbers
       of the pieces. The domain lies on the left of the boundary; cracks run in the direction of
-      their traces; interfaces are borders of regions that are neither boundary nor crack.
+      their traces; interfaces are borders between regions of different names, where no crack runs.
+    - `interface_regions` (ni, 2): the regions on their left and right, -1 outside of all.
     - `boundary_entity` (nb,), `crack_entity` (nc,): indices into `entities` (the outline first).
     - `polygon`: the domain, with exactly the boundary's vertices.
     - `regions`: (name, area) pairs, later ones lie on top of earlier ones.
@@ -81,6 +82,7 @@ class Geometry:
     cracks: np.ndarray
     crack_entity: np.ndarray
     interfaces: np.ndarray
+    interface_regions: np.ndarray
     entities: tuple[Entity, ...]
     polygon: shapely.Polygon | shapely.MultiPolygon
     regions: tuple[tuple[str, shapely.Geometry], ...]

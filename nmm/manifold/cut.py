@@ -10,6 +10,7 @@ from nmm.capacity import Room, padded
 from nmm.cover.branch import COUNT
 from nmm.cover.lattice import Grid, Lattice
 from nmm.domain import Domain
+from nmm.domain.borders import topmost
 from nmm.domain.geometry import Geometry
 from nmm.errors import GeometryError, PrecisionError
 from nmm.manifold.arrangement import Arrangement, arrange
@@ -18,6 +19,7 @@ from nmm.manifold.manifold import Host, Manifold
 from nmm.manifold.mesh import cell_corners, crack_lengths, piece_polygons
 from nmm.manifold.patches import connected_parts, link, physical_patches
 from nmm.manifold.quadrature import moments, three_points
+from nmm.manifold.seams import find_seams, settle_regions
 from nmm.manifold.splitting import BOUNDARY, CRACK
 from nmm.manifold.tips import Elements, enrich, slit_facets
 
@@ -65,7 +67,8 @@ def assemble(
     patches, promoted, promoted_patches, active, patch_node = physical_patches(
         arrangement, links, grid, moment[:, 0]
     )
-    parts, cell_part, piece_part = connected_parts(arrangement, links, grid)
+    seams = find_seams(arrangement, geometry, grid)
+    parts, cell_part, piece_part = connected_parts(arrangement, links, seams.pieces, grid)
     whole = arrangement.whole.copy()
     whole[promoted] = False
     facets = make_facets(arrangement, grid)
@@ -83,7 +86,7 @@ def assemble(
     points = three_points(moment)
     centre = shapely.point_on_surface(polygons)
     units = shapely.get_coordinates(centre) + grid.corner(piece_cell)
-    piece_region = regions_at(geometry, grid, units)
+    piece_region = settle_regions(arrangement, geometry, grid, regions_at(geometry, grid, units))
     cell_region = np.full(grid.cells, -1)
     cells = np.flatnonzero(whole)
     cell_region[cells] = regions_at(geometry, grid, grid.centre(cells))
@@ -94,7 +97,7 @@ def assemble(
     number[promoted] = len(cells) + len(arrangement.piece_cell) + np.arange(len(promoted))
     fraction = np.concatenate([np.ones(len(cells)), moment[:, 0] * grid.h**2 / grid.cell_area])
     pairs = np.stack([number[links.first], number[links.second]], -1)
-    hosts = find_hosts(links, fraction, np.concatenate([cell_region[cells], piece_region]), number, grid)
+    hosts = find_hosts(links, grid.cells + seams.pieces, fraction, number)
 
     pieces = len(piece_cell)
     lengths = facet_lengths(facets, grid)
@@ -138,6 +141,7 @@ def assemble(
             if v > 1e-12 * geometry.diagonal
         ],
         "facets": len(facets["side"]),
+        "seam_length": float(seams.lengths(grid).sum()),
         "cell": grid.h,
         "nx": grid.nx,
         "ny": grid.ny,
@@ -159,6 +163,7 @@ def assemble(
         room,
         radius,
         tips,
+        seams,
     )
     made = Manifold(
         whole=whole,
@@ -286,14 +291,7 @@ def entity_of(segment: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 def regions_at(geometry: Geometry, grid: Grid, units: np.ndarray) -> np.ndarray:
     """Topmost region at points (n, 2) in lattice units; -1 where there is none."""
-    region = np.full(len(units), -1)
-    if not geometry.regions:
-        return region
-    x, y = grid.to_local(units).T
-    for number, (_, shape) in enumerate(geometry.regions):
-        shapely.prepare(shape)
-        region[shapely.contains_xy(shape, x, y)] = number
-    return region
+    return topmost(geometry.regions, grid.to_local(units))
 
 
 def check_sums(stats, geometry: Geometry, grid: Grid):

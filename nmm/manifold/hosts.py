@@ -7,7 +7,6 @@ size, extended over the sliver, is as consistent and needs a parameter of order 
 
 import numpy as np
 
-from nmm.cover.lattice import Grid
 from nmm.manifold.patches import Links
 
 GOOD = 0.25
@@ -20,21 +19,22 @@ SWEEPS = 16
 """Links that a sliver looks along for such a host."""
 
 
-def find_hosts(links: Links, fraction: np.ndarray, region: np.ndarray, element_of: np.ndarray, grid: Grid):
+def find_hosts(links: Links, bonded: np.ndarray, fraction: np.ndarray, element_of: np.ndarray):
     """Host element (elements,) of every element.
 
     `fraction` (elements,) is the area by that of a cell, `element_of` translates the numbers in `links`.
-    Hosts lie at most two links away and in the same region; without one an element is its own host. Slivers
-    look further, over borders of regions too, as their flux differs from the host's by their thickness.
+    Hosts lie at most two links away, and as links do not cross the borders of regions they are of the same
+    material; without one an element is its own host. Slivers look further, over the `bonded` pairs (n, 2) of
+    borders too, as their flux differs from the host's by their thickness.
     """
     count = len(fraction)
     host = np.where(fraction >= GOOD, np.arange(count), -1)
     a, b = element_of[links.first], element_of[links.second]
     taker, giver = np.concatenate([a, b]), np.concatenate([b, a])
-    thin = fraction[taker] < SLIVER
-    far_taker, far_giver = taker[thin], giver[thin]
-    same = region[taker] == region[giver]
-    taker, giver = taker[same], giver[same]
+    c, d = element_of[bonded].T
+    far_taker, far_giver = np.concatenate([taker, c, d]), np.concatenate([giver, d, c])
+    thin = fraction[far_taker] < SLIVER
+    far_taker, far_giver = far_taker[thin], far_giver[thin]
     for _ in range(2):
         open_ = (host[taker] < 0) & (host[giver] >= 0)
         if not open_.any():

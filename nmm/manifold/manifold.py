@@ -14,6 +14,7 @@ from nmm.errors import GeometryError
 from nmm.manifold.arrangement import Arrangement
 from nmm.manifold.mesh import Mesh, crack_lines, lost_lines, make_mesh, outline_lines, piece_rule
 from nmm.manifold.quadrature import Rule
+from nmm.manifold.seams import Seams
 from nmm.manifold.tips import TipCover
 from nmm.pytrees import HostOnly, tree
 
@@ -24,7 +25,7 @@ class Host(HostOnly):
 
     `links` (n, 2) are the pairs of elements that share an uncut side, without those between two whole
     cells; `facet_segment` (facets,) the segments that facets lie on, those of the boundary first. Crack tips
-    have singular patches `tips` within `radius` cells, or none.
+    have singular patches `tips` within `radius` cells, or none; `seams` join the patches of two regions.
     """
 
     geometry: Geometry
@@ -41,6 +42,7 @@ class Host(HostOnly):
     room: Room
     radius: float | None
     tips: TipCover | None
+    seams: Seams
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
 

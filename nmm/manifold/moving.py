@@ -27,6 +27,8 @@ def moved(manifold: Manifold, vertices) -> Manifold:
         new = assemble(geometry, manifold.grid, box, manifold.room.closed(), manifold.host.radius)
     except GeometryError as error:
         raise changed(str(error)) from error
+    if not np.array_equal(manifold.host.seams.pieces, new.host.seams.pieces):
+        raise changed("the border of a region runs through other cells")
     for name in TOPOLOGY:
         before, after = getattr(manifold, name), getattr(new, name)
         if not np.array_equal(before, after):

@@ -9,12 +9,11 @@ from scipy.sparse.csgraph import connected_components
 
 from nmm.cover.lattice import Grid
 from nmm.manifold.arrangement import Arrangement
-from nmm.manifold.splitting import BOUNDARY, CRACK
 
 
 @dataclass(frozen=True)
 class Links:
-    """Pairs of neighbouring elements and the lattice edge between them (-1: inside one cell).
+    """Pairs of neighbouring elements and the lattice edge between them.
 
     Elements are numbered: cell number for whole cells, `grid.cells` + piece for pieces.
     """
@@ -25,14 +24,11 @@ class Links:
 
 
 def link(cut: Arrangement, grid: Grid) -> Links:
-    """Elements that share an uncut part of a cell's side, or of an interface, of positive length.
+    """Elements that share a part of a cell's side, of positive length, on which no segment lies.
 
     Links between two whole cells are left out; they are implied.
     """
-    tags = cut.segment
-    open_ = np.ones(len(tags), bool)
-    tagged = tags >= 0
-    open_[tagged] = ~np.isin(cut.kind[tags[tagged]], (BOUNDARY, CRACK))
+    open_ = cut.segment < 0
     cells = grid.edge_cells(cut.sub_edge_of)
 
     def element(side):
@@ -45,15 +41,7 @@ def link(cut: Arrangement, grid: Grid) -> Links:
     left, right = element(0), element(1)
     some = np.maximum(cut.sub_edges[:, 0], cut.sub_edges[:, 1])
     good = (left >= 0) & (right >= 0) & open_[some]
-    inner = np.flatnonzero((cut.twin > np.arange(len(tags))) & open_ & (tags >= 0))
-    a, b = cut.piece[inner], cut.piece[cut.twin[inner]]
-    side = np.isin(inner, cut.sub_edges.ravel())
-    within = ~side & (a >= 0) & (b >= 0) & (a != b)
-    return Links(
-        np.concatenate([left[good], grid.cells + a[within]]),
-        np.concatenate([right[good], grid.cells + b[within]]),
-        np.concatenate([cut.sub_edge_of[good], np.full(within.sum(), -1)]),
-    )
+    return Links(left[good], right[good], cut.sub_edge_of[good])
 
 
 def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarray):
@@ -88,16 +76,10 @@ def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarra
         return order[np.searchsorted(sorted_keys, at * total + elements)]
 
     ends_a, ends_b = [], []
-    on_edge = links.edge >= 0
-    edge_nodes = grid.edge_nodes(links.edge[on_edge])
+    edge_nodes = grid.edge_nodes(links.edge)
     for end in range(2):
-        ends_a.append(pair(links.first[on_edge], edge_nodes[:, end]))
-        ends_b.append(pair(links.second[on_edge], edge_nodes[:, end]))
-    inner = np.flatnonzero(~on_edge)
-    for column in range(k):
-        at = nodes[links.first[inner] - base, column]
-        ends_a.append(pair(links.first[inner], at))
-        ends_b.append(pair(links.second[inner], at))
+        ends_a.append(pair(links.first, edge_nodes[:, end]))
+        ends_b.append(pair(links.second, edge_nodes[:, end]))
     for a, b, at in whole_links(star, star_nodes, is_near, cut.whole, grid):
         ends_a.append(pair(a, at))
         ends_b.append(pair(b, at))
@@ -164,8 +146,11 @@ def whole_links(star, star_nodes, is_near, whole, grid: Grid):
         yield cells[is_near[at], 0], cells[is_near[at], 1], at[is_near[at]]
 
 
-def connected_parts(cut: Arrangement, links: Links, grid: Grid):
-    """Number of connected parts, and the part of each cell (-1: not whole) and of each piece."""
+def connected_parts(cut: Arrangement, links: Links, bonded: np.ndarray, grid: Grid):
+    """Number of connected parts, and the part of each cell (-1: not whole) and of each piece.
+
+    Besides links also `bonded` pairs of pieces (n, 2), on the two sides of an interface, connect.
+    """
     if grid.shape == "quad":
         label = np.zeros((grid.ny, grid.nx), np.int32)
         blobs = int(np.asarray(ndimage.label(cut.whole.reshape(grid.ny, grid.nx), output=label)))
@@ -187,7 +172,8 @@ def connected_parts(cut: Arrangement, links: Links, grid: Grid):
             element < grid.cells, cell_blob[np.minimum(element, grid.cells - 1)], blobs + element - grid.cells
         )
 
-    a, b = vertex(links.first), vertex(links.second)
+    a = np.concatenate([vertex(links.first), blobs + bonded[:, 0]])
+    b = np.concatenate([vertex(links.second), blobs + bonded[:, 1]])
     size = blobs + pieces
     parts, part = connected_components(coo_array((np.ones(len(a)), (a, b)), (size, size)), directed=False)
     cell_part = np.where(cell_blob >= 0, part[np.maximum(cell_blob, 0)], -1)

@@ -37,7 +37,8 @@ class Recipes:
     (pieces, 2) of each; `rows` (pieces,) their numbers; `slant` (pieces,) is 1 below the diagonal of a
     square that has one, -1 above, else 0.
     `triangles` (k, 3) belong to the pieces `triangle_piece` (k,), and `kept` (k,) are their numbers; `facets`
-    (f, 2) belong to the pieces `facet_piece`. Lattice units are (x - `origin`) @ `turn`.
+    (f, 2) belong to the pieces `facet_piece`, `seams` (s, 2) to the two pieces `seam_pieces`. Lattice units
+    are (x - `origin`) @ `turn`.
 
     All of them are padded: vertices and facets with copies of the first, pieces with empty ones; rows of
     rules that stand for nothing are beyond the last, to be dropped.
@@ -62,6 +63,8 @@ class Recipes:
     kept: Any
     facets: Any
     facet_piece: Any
+    seams: Any
+    seam_pieces: Any
 
     def filled(self, vertices) -> jax.Array:
         """The domain's vertices (nv, 2) up to the capacity of `start`, with copies of the first."""
@@ -147,6 +150,10 @@ class Recipes:
         """Ends (f, 2, 2) of the facets in the squares of their pieces."""
         return place[self.facets] - self.corner[self.facet_piece][:, None]
 
+    def seam_ends(self, place, side: int) -> jax.Array:
+        """Ends (s, 2, 2) of the seams in the squares of the pieces on one side."""
+        return place[self.seams] - self.corner[self.seam_pieces[:, side]][:, None]
+
 
 def recipes_of(manifold: Manifold) -> Recipes:
     """The recipes of a cut, made once on the host.
@@ -168,7 +175,7 @@ def make_recipes(manifold: Manifold) -> Recipes:
     free, ends, normal, offset = sources(manifold)
     anchor = sides[np.searchsorted(owner, np.arange(len(corner))), 0]
     room = partial(into, manifold.room, "recipes")
-    count = len(corner)
+    seams, count = manifold.host.seams, len(corner)
     return Recipes(
         start=room("domain's vertices", manifold.vertices, manifold.vertices[0]),
         origin=grid.origin + grid.shift,
@@ -189,6 +196,8 @@ def make_recipes(manifold: Manifold) -> Recipes:
         kept=room("triangles", kept, NOWHERE),
         facets=room("facets", np.stack([cut.tail[half], cut.head[half]], -1), 0),
         facet_piece=room("facets", cut.piece[half], 0),
+        seams=room("seams", seams.vertices, 0),
+        seam_pieces=room("seams", seams.pieces, 0),
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.quadrature import GAUSS_SEGMENT
 from nmm.manifold.tips import at_tips
+from nmm.physics.bond import Bond, bonds_of_seams
 from nmm.physics.boundary import SCALAR, PointLoad, Term
+from nmm.physics.edges import Edge, edge_along
 from nmm.physics.models import Model
 from nmm.physics.select import Facets, Selection, conflicts, select
 from nmm.physics.straight import straight_of
@@ -22,26 +24,20 @@ from nmm.physics.values import Places, by_cell, evaluate, varies
 GHOST = "ghost penalty"
 """What the ghost penalty is called among the terms of a problem."""
 
+BESIDE = 1e-9
+"""How far from a border, in cells, the fluxes of its two sides are taken."""
+
 
 @dataclass(frozen=True)
-class Edge:
-    """Quadrature points (n,) of a boundary term.
+class Seams:
+    """Quadrature points (n,) on the borders between regions.
 
-    `piece` and the position `xi` (n, 2) in its square; `host`, the element whose polynomial gives the flux
-    there, and the position `host_xi` (n, 2) in the host's square; `weight`, outward `normal`, `points`.
-    They lie on facets `facet` at fractions `along` of these, with `share` of their length as weight.
+    They are points of an `Edge` on either side, with the normals of both pointing from the first to the
+    second; `bond` (n,) numbers the problem's bonds, -1 where the bond is perfect.
     """
 
-    piece: np.ndarray
-    xi: np.ndarray
-    host: np.ndarray
-    host_xi: np.ndarray
-    weight: np.ndarray
-    normal: np.ndarray
-    points: np.ndarray
-    facet: np.ndarray
-    along: np.ndarray
-    share: np.ndarray
+    sides: tuple[Edge, Edge]
+    bond: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +49,8 @@ class Problem:
     terms: tuple[Term, ...]
     point_loads: tuple[PointLoad, ...]
     edges: tuple[Edge, ...]
+    bonds: tuple[Bond, ...]
+    seams: Seams
     dirichlet: str
     fine: bool
     ghost: float | None = None
@@ -60,9 +58,8 @@ class Problem:
     @property
     def parameters(self) -> frozenset[str]:
         """Names of all parameters that its values use."""
-        return self.model.parameters.union(
-            *(t.parameters for t in self.terms), *(p.parameters for p in self.point_loads)
-        )
+        given = (*self.terms, *self.point_loads, *self.bonds)
+        return self.model.parameters.union(*(entry.parameters for entry in given))
 
     def on(self, manifold: Manifold) -> "Problem":
         """The same model and boundary terms on another manifold, resolved once.
@@ -71,7 +68,7 @@ class Problem:
         """
         if manifold.host is self.manifold.host:
             return self
-        given = (*self.terms, *self.point_loads)
+        given = (*self.terms, *self.point_loads, *self.bonds)
         rule = "gauss" if self.fine else "simplex"
         return manifold.cached(
             ("problem", self), lambda: problem(manifold, self.model, given, self.dirichlet, rule, self.ghost)
@@ -94,12 +91,12 @@ class Problem:
 def problem(
     manifold: Manifold,
     model: Model,
-    boundary: Sequence[Term | PointLoad] | Term | PointLoad = (),
+    boundary: Sequence[Term | PointLoad | Bond] | Term | PointLoad | Bond = (),
     dirichlet: str = "nitsche",
     quadrature: str = "auto",
     ghost: float | None = None,
 ) -> Problem:
-    """Resolve boundary terms on the cut.
+    """Resolve boundary terms, point loads and bonds on the cut.
 
     **Arguments:** `dirichlet` "nitsche" (symmetric, its parameter from a local eigenvalue problem) or
     "penalty"; `quadrature` "auto" (simplex integration unless a coefficient varies inside a cell),
@@ -109,10 +106,11 @@ def problem(
     **Raises:** `SelectionError` for a term that selects nothing, or two that contradict each other;
     `InputError` for a term of another physics or a point load outside the domain.
     """
-    if isinstance(boundary, Term | PointLoad):
+    if isinstance(boundary, Term | PointLoad | Bond):
         boundary = (boundary,)
     terms = tuple(t for t in boundary if isinstance(t, Term))
     loads = tuple(t for t in boundary if isinstance(t, PointLoad))
+    bonds = tuple(t for t in boundary if isinstance(t, Bond))
     if dirichlet not in ("nitsche", "penalty"):
         raise InputError(
             f'dirichlet must be "nitsche" or "penalty", found "{dirichlet}"', where="solve.dirichlet"
@@ -122,7 +120,7 @@ def problem(
     if ghost is not None and not (math.isfinite(ghost) and ghost >= 0):
         raise InputError(f"ghost must be a number ≥ 0, found {ghost}", where="solve.ghost")
     names = set() if ghost is None else {GHOST}
-    for term in (*terms, *loads):
+    for term in (*terms, *loads, *bonds):
         if term.name in names:
             raise InputError(f'two entries are called "{term.name}"', hint="give each a name of its own")
         names.add(term.name)
@@ -133,20 +131,25 @@ def problem(
     for load in loads:
         if len(load.values) != model.components:
             raise InputError(f"{model.components} component(s) of the load are wanted", where=load.name)
+    for bond in bonds:
+        if len(bond.values) != model.components:
+            wanted = "a conductance" if model.components == 1 else "normal or tangential"
+            raise InputError(f"expected {wanted}, as the model is {model.name}", where=bond.name)
     facets = boundary_facets(manifold)
     selections = [
         select(t.on, facets, manifold.geometry.entities, tuple(manifold.box), t.name) for t in terms
     ]
     check_conflicts(terms, selections, facets, model.components)
     edges = tuple(edge_points(manifold, s) for s in selections)
-    check_tips(manifold, terms, edges, loads)
+    seams = seam_points(manifold, bonds_of_seams(manifold, bonds))
+    check_tips(manifold, terms, edges, loads, seams)
     fine = quadrature == "gauss" or (
         quadrature == "auto" and (varies(tuple(model.coefficients.values())) or varies(model.source))
     )
-    return Problem(manifold, model, terms, loads, edges, dirichlet, fine, ghost)
+    return Problem(manifold, model, terms, loads, edges, bonds, seams, dirichlet, fine, ghost)
 
 
-def check_tips(manifold: Manifold, terms, edges: tuple[Edge, ...], loads):
+def check_tips(manifold: Manifold, terms, edges: tuple[Edge, ...], loads, seams: Seams):
     """**Raises:** `InputError` where a term meets the singular patches of a tip that it cannot know of."""
     if manifold.host.tips is None:
         return
@@ -160,6 +163,10 @@ def check_tips(manifold: Manifold, terms, edges: tuple[Edge, ...], loads):
         element, _ = locate(manifold, np.array([load.at]))
         if element[0] >= 0 and at_tips(manifold, element)[0]:
             raise near_tip(load.name, load.at)
+    for edge in seams.sides:
+        found = at_tips(manifold, whole + edge.piece) | at_tips(manifold, edge.host)
+        if found.any():
+            raise near_tip("the border of a region", edge.points[found][0])
 
 
 def near_tip(name: str, point) -> InputError:
@@ -167,7 +174,7 @@ def near_tip(name: str, point) -> InputError:
     return InputError(
         f"at ({point[0]:.6g}, {point[1]:.6g}) it lies in the singular patches of a crack tip",
         where=name,
-        hint="make tip_radius smaller, or the cells",
+        hint="it must lie outside: make tip_radius smaller, or the cells, or leave the tips plain",
     )
 
 
@@ -224,29 +231,28 @@ def check_conflicts(terms, selections: list[Selection], facets: Facets, componen
 def edge_points(manifold: Manifold, selection: Selection) -> Edge:
     """Three Gauss points on every selected interval of a facet."""
     facet, interval = np.asarray(selection.facet), np.asarray(selection.interval)
-    nodes, weights = GAUSS_SEGMENT
-    start, stop = manifold.facet_ends[facet, 0], manifold.facet_ends[facet, 1]
-    length = np.linalg.norm(stop - start, axis=1) * manifold.grid.h
-    share = (interval[:, 1:] - interval[:, :1]) * weights / 2
-    t = interval[:, :1] + (interval[:, 1:] - interval[:, :1]) * (nodes + 1) / 2
-    xi = start[:, None] + t[..., None] * (stop - start)[:, None]
-    piece = np.repeat(manifold.facet_piece[facet], len(nodes))
-    xi = xi.reshape(-1, 2)
-    host = manifold.host.piece_host[piece]
-    corner = manifold.grid.corner
-    host_xi = xi + corner(manifold.piece_cell[piece]) - corner(manifold.element_cells()[host])
-    return Edge(
-        piece=piece,
-        xi=xi,
-        host=host,
-        host_xi=host_xi,
-        weight=(length[:, None] * share).ravel(),
-        normal=np.repeat(manifold.facet_normal[facet], len(nodes), axis=0),
-        points=manifold.user_points(manifold.piece_cell[piece], xi),
-        facet=np.repeat(facet, len(nodes)),
-        along=t.ravel(),
-        share=share.ravel(),
+    piece, ends = manifold.facet_piece[facet], manifold.facet_ends[facet]
+    return edge_along(manifold, facet, interval, piece, ends, manifold.facet_normal[facet])
+
+
+def seam_points(manifold: Manifold, bond: np.ndarray) -> Seams:
+    """Three Gauss points on every seam, whose bonds are `bond`; in the order of the pairs of pieces.
+
+    Fluxes are those a little inside, as material that is given by place may jump on the border itself.
+    """
+    seams = manifold.host.seams
+    order = np.lexsort(seams.pieces.T[::-1])
+    pieces, ends, normal = seams.pieces[order], seams.ends[order], seams.normal[order]
+    whole = np.tile([0.0, 1.0], (len(ends), 1))
+    corners = [manifold.grid.corner(manifold.piece_cell[pieces[:, side]]) for side in (0, 1)]
+    first, second = (
+        edge_along(manifold, order, whole, pieces[:, side], ends - corners[side][:, None], normal)
+        for side in (0, 1)
     )
+    inwards = BESIDE * first.normal @ manifold.grid.rotation
+    first = replace(first, host_xi=first.host_xi - inwards)
+    second = replace(second, host_xi=second.host_xi + inwards)
+    return Seams((first, second), np.repeat(bond[order], len(GAUSS_SEGMENT[0])))
 
 
 def basis(manifold: Manifold, cell: np.ndarray, xi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -166,6 +166,10 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
     if (ghost := ghost_elements(problem, params)) is not None:
         blocks, at = ghost
         matrix = matrix + sparse(blocks, (at[:, :, None] * c + np.arange(c)).reshape(len(at), -1), size)
+    if edge_terms.seams is not None:
+        matrices, loads, at = edge_terms.seams
+        np.add.at(load, at, loads)
+        matrix = matrix + sparse(matrices, at, size)
     if (points := tip_points(manifold)) is not None:
         matrices, loads = tip_elements(problem, params, points)
         for edge, force in edge_terms.natural:

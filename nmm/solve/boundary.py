@@ -20,6 +20,7 @@ from nmm.physics.boundary import Term
 from nmm.physics.problem import Edge, Problem, basis, coefficient_values
 from nmm.physics.values import Places, evaluate
 from nmm.solve.linearise import linearise
+from nmm.solve.seams import add_seams, seam_fluxes
 
 PENALTY = 1e3
 """Penalty coefficient in units of stiffness over cell size, where penalty is asked for."""
@@ -30,7 +31,8 @@ class Boundary:
     """What the boundary terms add.
 
     `matrices` (n, m, m) and `loads` (n, m) at the dofs `dofs` (n, m); the forces of the natural terms at
-    their points and `natural`, by edge; Nitsche's parameter `beta` of each element.
+    their points and `natural`, by edge; Nitsche's parameter `beta` of each element; the matrices, loads and
+    dofs of `seams`.
     """
 
     beta: np.ndarray
@@ -39,6 +41,7 @@ class Boundary:
     matrices: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
     loads: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     dofs: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    seams: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,8 @@ def raise_not_finite(name, points, values):
     raise InputError(f"the value is not finite at ({x:.6g}, {y:.6g}): {values[i].tolist()}", where=name)
 
 
-def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edge, Held]]) -> np.ndarray:
-    """β (elements,) = 2 trace(K⁺T) of each element that hosts a Dirichlet boundary, zero elsewhere.
+def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edge, Any]]) -> np.ndarray:
+    """β (elements,) = 2 trace(K⁺T) of each element that hosts a Dirichlet boundary or a seam, else zero.
 
     Works with monomials scaled to the bounding box of each host, so that slivers keep their digits.
     """
@@ -196,8 +199,9 @@ def add_boundary(problem: Problem, params: Mapping[str, Any], rule: Rule, matric
     pairs = list(zip(problem.terms, problem.edges, strict=True))
     held = [(edge, held_at(problem, term, edge, params)) for term, edge in pairs if term.dirichlet]
     nitsche = problem.dirichlet == "nitsche"
-    count = len(problem.manifold.element_cells())
-    result = Boundary(nitsche_parameter(problem, params, rule, held) if nitsche else np.zeros(count))
+    fluxes = seam_fluxes(problem, params)
+    result = Boundary(nitsche_parameter(problem, params, rule, [*(held if nitsche else []), *fluxes]))
+    result.seams = add_seams(problem, params, fluxes, result.beta) if fluxes else None
     blocks = [held_blocks(problem, edge, term, result.beta, nitsche) for edge, term in held]
     if blocks:
         result.matrices, result.loads, result.dofs = map(np.concatenate, zip(*blocks, strict=True))

@@ -144,7 +144,8 @@ def smoother(system: System, level: Level, everywhere: bool) -> tuple[Smoother, 
         return jnp.moveaxis(matrices.reshape(-1, size, c, size, c), 2, 3).reshape(-1, c, c)
 
     ring = cell_matrices(system.cells, jnp.asarray(level.ring), k * c)
-    entries = [meeting(system.pieces, k), meeting(ring, k), *(meeting(p, 2 * k) for p in system.pairs)]
+    pairs = zip(system.pairs, system.pair_patches, strict=True)
+    entries = [meeting(system.pieces, k), meeting(ring, k), *(meeting(p, q.shape[1]) for p, q in pairs)]
     where = [level.slots, level.ring_slots, *level.pair_slots]
     total = jnp.zeros((slots, c, c), main.dtype)
     for values, index in zip(entries, where, strict=True):

@@ -16,21 +16,9 @@ from nmm.physics.problem import Edge, Problem
 from nmm.pytrees import tree
 from nmm.solve.boundary import bounding_boxes, host_rule
 from nmm.solve.faces import Faces, padded_faces
+from nmm.solve.samples import Samples, samples
+from nmm.solve.seams import SeamPoints, seam_points
 from nmm.solve.tips import TipPoints, edge_functions, tip_points
-
-
-@tree()
-class Samples:
-    """Quadrature points (n,): cell, position (n, 2) in its square, region, weight, and the row they add to.
-
-    Padding has weight zero.
-    """
-
-    cell: Any
-    xi: Any
-    region: Any
-    weight: Any
-    owner: Any
 
 
 @tree()
@@ -63,7 +51,7 @@ class Hosts:
 @tree()
 class Discretisation:
     """The arrays of a problem: lattice (types, ny, nx), pieces, boundary terms, hosts, point loads, tips,
-    faces with a ghost penalty."""
+    faces with a ghost penalty, seams."""
 
     whole: Any
     region: Any
@@ -74,6 +62,7 @@ class Discretisation:
     loads: tuple[tuple[Samples, Any], ...]
     tips: TipPoints | None
     ghost: Faces | None
+    seams: SeamPoints | None
     active: Any
     frame: Any
     origin: Any
@@ -98,7 +87,7 @@ def discretise(problem: Problem) -> Discretisation:
         rule.element,
     )
     dirichlet = [e for t, e in zip(problem.terms, problem.edges, strict=True) if t.dirichlet]
-    hosts = np.unique(np.concatenate([e.host for e in dirichlet])) if dirichlet else np.zeros(0, np.int64)
+    hosts = np.unique(np.concatenate([e.host for e in (*dirichlet, *problem.seams.sides)]))
     terms = tuple(
         term_points(problem, term, edge, hosts)
         for term, edge in zip(problem.terms, problem.edges, strict=True)
@@ -113,21 +102,11 @@ def discretise(problem: Problem) -> Discretisation:
         tuple(point_samples(problem)),
         tip_points(problem.manifold),
         padded_faces(problem),
+        seam_points(problem, hosts),
         np.asarray(manifold.active),
         manifold.frame,
         manifold.origin,
         manifold.box,
-    )
-
-
-def samples(capacity: int, cell, xi, region, weight, owner) -> Samples:
-    """Samples padded to `capacity`."""
-    return Samples(
-        padded(np.asarray(cell, np.int32), capacity, cell[0] if len(cell) else 0),
-        padded(np.asarray(xi, float), capacity, 0.5),
-        padded(np.asarray(region, np.int32), capacity, region[0] if len(cell) else -1),
-        padded(np.asarray(weight, float), capacity, 0.0),
-        padded(np.asarray(owner, np.int32), capacity, 0),
     )
 
 

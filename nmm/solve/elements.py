@@ -7,8 +7,9 @@ import numpy as np
 from nmm.physics.models import poisson_density, strain_density, stress_density
 from nmm.physics.tangent import pairs, second, tangent
 from nmm.physics.values import Places, evaluate
-from nmm.solve.discretise import Discretisation, Samples
+from nmm.solve.discretise import Discretisation
 from nmm.solve.form import Form, cell_size, coefficients, places, shape_functions
+from nmm.solve.samples import Samples
 from nmm.solve.stencil import CORNERS, Cells, gather_loads, upper_index
 
 WITHOUT_STRESS = (poisson_density, strain_density, stress_density)

@@ -14,7 +14,8 @@ from nmm.physics.problem import Problem
 from nmm.physics.tangent import rank, uniform
 from nmm.physics.tangent import samples as coefficient_samples
 from nmm.physics.values import Places, evaluate
-from nmm.solve.discretise import Discretisation, Samples
+from nmm.solve.discretise import Discretisation
+from nmm.solve.samples import Samples
 from nmm.solve.small import inverse_2x2
 from nmm.solve.stencil import CORNERS
 
@@ -52,6 +53,7 @@ def split_values(problem: Problem) -> tuple[list[Any], Any, tuple[Any, ...]]:
         model.source,
         tuple(t.values for t in problem.terms),
         tuple(p.values for p in problem.point_loads),
+        tuple(b.values for b in problem.bonds),
     )
     leaves, structure = jax.tree.flatten(values)
     numeric = [(np.ndim(v) == 0 and isinstance(v, float | int)) or hasattr(v, "dtype") for v in leaves]

@@ -104,20 +104,21 @@ def step_of(fine: Cover, coarse: Cover, candidates, parent, pairs, room: Room) -
     at = f"of level {fine.level}"
     rows, child_rows = room(f"pieces {at}", len(pieces)), room(f"children {at}", len(candidates))
     owners, steps, coarse_pairs, pair_patches = [], [], {}, []
-    for name, (piece, host) in pairs.items():
-        both = np.stack([parents_of(fine, parent, piece), parents_of(fine, parent, host)], -1)
+    for name, members in pairs.items():
+        both = np.stack([parents_of(fine, parent, element) for element in members], -1)
         unique, owner = np.unique(both, axis=0, return_inverse=True)
-        half = [two_scale(fine, fine.cell_of(e)) for e in (piece, host)]
-        k = half[0].shape[1]
-        wide = np.zeros((len(piece), 2 * k, 2 * k))
-        wide[:, :k, :k], wide[:, k:, k:] = half
-        patches = np.concatenate([coarse.patches_of(unique[:, 0]), coarse.patches_of(unique[:, 1])], 1)
-        capacity = room(f"pairs {at}, {name}", len(piece))
+        parts = [two_scale(fine, fine.cell_of(element)) for element in members]
+        count, k = parts[0].shape[:2]
+        wide = np.zeros((count, len(parts) * k, len(parts) * k))
+        for i, part in enumerate(parts):
+            wide[:, i * k : (i + 1) * k, i * k : (i + 1) * k] = part
+        patches = np.concatenate([coarse.patches_of(element) for element in unique.T], 1)
+        capacity = room(f"pairs {at}, {name}", count)
         coarse_capacity = room(f"pairs of level {coarse.level}, {name}", len(unique))
         owners.append(padded(owner.ravel().astype(np.int32), capacity, 0))
         steps.append(padded(wide, capacity, 0.0))
         pair_patches.append(padded(patches, coarse_capacity, coarse.count - 1).astype(np.int32))
-        coarse_pairs[name] = (unique[:, 0], unique[:, 1])
+        coarse_pairs[name] = tuple(unique.T)
     special, columns, weights, standard = interpolation(fine, coarse, candidates, parent)
     lattice = (coarse.ny, coarse.nx, coarse.types)
     capacity = room(f"special patches {at}", len(special))
@@ -156,12 +157,15 @@ def interpolation(fine: Cover, coarse: Cover, candidates, parent):
     return special, columns[~plain], values[~plain], standard[: fine.nodes]
 
 
-def levels_of(manifold: Manifold, pairs: dict[str, tuple[np.ndarray, np.ndarray]]):
-    """All levels and the steps between them; `pairs` are pieces and hosts of each Dirichlet term by name."""
+def levels_of(manifold: Manifold, pairs: dict[str, tuple[np.ndarray, ...]]):
+    """All levels and the steps between them; `pairs` are pieces and hosts of each Dirichlet term by name.
+
+    A pair may have more than two members.
+    """
     fine, room = finest(manifold), manifold.room
     first = []
-    for name, (piece, host) in pairs.items():
-        both = np.concatenate([fine.patches_of(piece), fine.patches_of(host)], 1)
+    for name, members in pairs.items():
+        both = np.concatenate([fine.patches_of(element) for element in members], 1)
         first.append(padded(both, room(f"pairs of level 0, {name}", len(both)), fine.count - 1))
     levels, steps = [slots_of(fine, first, room)], []
     while fine.nodes > SMALLEST:

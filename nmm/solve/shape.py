@@ -13,24 +13,32 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmm.errors import InputError
+from nmm.manifold.manifold import Manifold
 from nmm.manifold.recipes import NOWHERE, Recipes, into, recipes_of
 from nmm.manifold.rules import piece_rule
+from nmm.physics.edges import Edge
 from nmm.physics.problem import Problem
 from nmm.pytrees import tree
-from nmm.solve.discretise import Discretisation, TermPoints
+from nmm.solve.discretise import Discretisation
 from nmm.solve.held import free_parts
+from nmm.solve.seams import NAME as SEAMS
+from nmm.solve.seams import in_blocks
+
+Where = tuple[Any, Any, Any, Any]
 
 
 @tree()
 class Shape:
-    """What moves: the recipes and, for each boundary term, facet, fraction and share of length of its points.
+    """What moves: the recipes and, for each boundary term and for the seams, which points lie where.
 
-    `hosted` are the rows of the rule of the pieces that come first in the rule of the hosts, `firsts` the
-    rows there. Rows of padding are beyond the last.
+    Their rows, facet or seam, fraction along it and share of its length. `hosted` are the rows of the rule of
+    the pieces that come first in the rule of the hosts, `firsts` the rows there. Rows of padding are beyond
+    the last.
     """
 
     recipes: Recipes
-    points: tuple[tuple[Any, Any, Any, Any], ...]
+    points: tuple[Where, ...]
+    seams: Where | None
     hosted: Any
     firsts: Any
 
@@ -58,18 +66,26 @@ def make_shape(problem: Problem) -> Shape:
             where="manifold.move",
             hint="hold it somewhere: its free motion has no derivative",
         )
-    held = [edge.host for term, edge in zip(problem.terms, problem.edges, strict=True) if term.dirichlet]
-    hosts = np.concatenate(held) - len(manifold.whole_list) if held else np.zeros(0, np.int64)
+    pairs = list(zip(problem.terms, problem.edges, strict=True))
+    held = [edge.host for term, edge in pairs if term.dirichlet]
+    hosts = np.concatenate([*held, *(edge.host for edge in problem.seams.sides)]) - len(manifold.whole_list)
     hosted = np.flatnonzero(np.isin(piece_rule(manifold, problem.fine).element, hosts))
-    points = []
-    for term, edge in zip(problem.terms, problem.edges, strict=True):
-        room = partial(into, manifold.room, term.name, "moving points")
-        rows = room(np.arange(len(edge.facet)), NOWHERE)
-        points.append((rows, room(edge.facet, 0), room(edge.along, 0.5), room(edge.share, 0.0)))
+    points = [where(manifold, term.name, edge, np.arange(len(edge.number))) for term, edge in pairs]
+    first, second = problem.seams.sides
+    seams = None
+    if len(first.number) or f"pairs of level 0, {SEAMS}" in manifold.room.taken:
+        _, pair = np.unique(first.piece * (manifold.pieces + 1) + second.piece, return_inverse=True)
+        seams = where(manifold, SEAMS, first, in_blocks(pair)[0])
     name = ", ".join(term.name for term in problem.terms if term.dirichlet)
     room = partial(into, manifold.room, name, "moving points of hosts")
     firsts = room(np.arange(len(hosted)), NOWHERE)
-    return Shape(recipes_of(manifold), tuple(points), room(hosted, 0), firsts)
+    return Shape(recipes_of(manifold), tuple(points), seams, room(hosted, 0), firsts)
+
+
+def where(manifold: Manifold, name: str, edge: Edge, rows: np.ndarray) -> Where:
+    """Where the points of an edge lie, which stand in the given rows; padded."""
+    room = partial(into, manifold.room, name, "moving points")
+    return room(rows, NOWHERE), room(edge.number, 0), room(edge.along, 0.5), room(edge.share, 0.0)
 
 
 def carried(
@@ -99,9 +115,16 @@ def _carried(shape: Shape, arrays: Discretisation, vertices: jax.Array, fine: bo
     )
     ends = recipes.facet_ends(place)
     terms = tuple(
-        on_facets(term, rows, ends[facet], along, share, frame, h)
-        for term, (rows, facet, along, share) in zip(arrays.terms, shape.points, strict=True)
+        along_stretches(term, ends, points, frame, h)
+        for term, points in zip(arrays.terms, shape.points, strict=True)
     )
+    seams = arrays.seams
+    if seams is not None and shape.seams is not None:
+        sides = [
+            along_stretches(side, recipes.seam_ends(place, i), shape.seams, frame, h)
+            for i, side in enumerate(seams.sides)
+        ]
+        seams = replace(seams, sides=tuple(sides))
     start = jnp.asarray(recipes.start)
     grown = [vertices.min(0) - start.min(0), vertices.max(0) - start.max(0)]
     moved = replace(
@@ -109,16 +132,18 @@ def _carried(shape: Shape, arrays: Discretisation, vertices: jax.Array, fine: bo
         pieces=pieces,
         hosts=replace(arrays.hosts, rule=hosts),
         terms=terms,
+        seams=seams,
         box=jnp.asarray(arrays.box) + jnp.concatenate(grown),
     )
     return moved, recipes.fits(place)
 
 
-def on_facets(term: TermPoints, rows, ends, along, share, frame, h) -> TermPoints:
-    """The points of a boundary term on facets with the given ends (n, 2, 2)."""
-    chord = ends[:, 1] - ends[:, 0]
+def along_stretches(term, ends, points: Where, frame, h):
+    """A boundary term, or a side of the seams, with its points on stretches with `ends` (n, 2, 2)."""
+    rows, number, along, share = (jnp.asarray(a) for a in points)
+    start, chord = ends[number, 0], ends[number, 1] - ends[number, 0]
     length = jnp.linalg.norm(chord, axis=1)
-    xi = ends[:, 0] + jnp.asarray(along)[:, None] * chord
+    xi = start + along[:, None] * chord
     normal = jnp.stack([chord[:, 1], -chord[:, 0]], -1) / length[:, None] @ (frame / h).T
     by = xi - jnp.asarray(term.here.xi)[rows]
     weight = jnp.asarray(term.here.weight).at[rows].set(share * length * h)

@@ -14,10 +14,12 @@ from nmm.physics.tangent import tangent
 from nmm.physics.values import evaluate
 from nmm.pytrees import tree
 from nmm.solve.boundary import PENALTY
-from nmm.solve.discretise import Discretisation, Samples
+from nmm.solve.discretise import Discretisation
 from nmm.solve.elements import piece_matrices, whole_cells
 from nmm.solve.form import Form, cell_size, coefficients, join_values, places, shape_functions
 from nmm.solve.ghost import ghost_blocks
+from nmm.solve.samples import Samples
+from nmm.solve.seam_terms import seam_fluxes, seam_matrices
 from nmm.solve.stencil import Cells, apply_cells, diagonal_cells
 from nmm.solve.terms import held_at, held_blocks, natural, nitsche_parameter
 from nmm.solve.tips import TipPoints, beyond, tip_matrices
@@ -36,7 +38,8 @@ class Tips:
 @tree()
 class System:
     """K u = load over all patches: whole cells, pieces (n, kc, kc), pairs of pieces and hosts, or of elements
-    with a ghost penalty between them (n, 2kc, 2kc).
+    with a ghost penalty between them (n, 2kc, 2kc), and, where regions meet, pairs of pieces and both their
+    hosts (n, 4kc, 4kc).
 
     `load` (components, patches); `beta` is Nitsche's parameter of each host.
     """
@@ -102,7 +105,7 @@ def diagonal(system: System) -> jax.Array:
 @partial(jax.jit, static_argnums=0)
 def system_of(form: Form, data, params, arrays: Discretisation) -> System:
     """The linear system of a problem with the given form, numbers, parameters and arrays."""
-    coefficient, source, term_values, load_values = join_values(data, form.structure, form.static)
+    coefficient, source, term_values, load_values, bonds = join_values(data, form.structure, form.static)
     cells, lattice_load = whole_cells(form, coefficient, source, params, arrays)
     pieces, piece_loads = piece_matrices(form, coefficient, source, params, arrays)
     c, count = form.components, len(arrays.active)
@@ -112,7 +115,9 @@ def system_of(form: Form, data, params, arrays: Discretisation) -> System:
         held_at(form, coefficient, kind, values, params, arrays, term) if kind in DIRICHLET else None
         for kind, values, term in zip(form.kinds, term_values, arrays.terms, strict=True)
     ]
-    beta = nitsche_parameter(form, coefficient, params, arrays, held)
+    fluxes = seam_fluxes(form, coefficient, params, arrays)
+    served = [pair for pair in zip(arrays.terms, held, strict=True) if form.nitsche and pair[1] is not None]
+    beta = nitsche_parameter(form, coefficient, params, arrays, [*served, *fluxes])
     blocks, block_patches = [], []
     for kind, values, term, hold in zip(form.kinds, term_values, arrays.terms, held, strict=True):
         if hold is None:
@@ -132,6 +137,11 @@ def system_of(form: Form, data, params, arrays: Discretisation) -> System:
     if arrays.ghost is not None:
         blocks.append(ghost_blocks(form, coefficient, params, arrays, arrays.ghost))
         block_patches.append(jnp.asarray(arrays.ghost.patches))
+    if arrays.seams is not None:
+        matrices, loads = seam_matrices(form, bonds, params, arrays, arrays.seams, fluxes, beta)
+        blocks.append(matrices)
+        block_patches.append(jnp.asarray(arrays.seams.patches))
+        load = scattered(load, loads, block_patches[-1])
     load = scattered(load, piece_loads, jnp.asarray(arrays.patches))
     for values, (here, patches) in zip(load_values, arrays.loads, strict=True):
         at = places(form, arrays, here)

@@ -55,11 +55,14 @@ def held_at(form: Form, values, kind: str, given, params, arrays: Discretisation
     return Held(stiffness, traction, initial, spread(shapes, c), projector, prescribed, size)
 
 
-def nitsche_parameter(form: Form, values, params, arrays: Discretisation, held) -> jax.Array:
-    """β (hosts,) = 2 trace(K⁺T) of each element that gives the flux; see `boundary.nitsche_parameter`."""
+def nitsche_parameter(form: Form, values, params, arrays: Discretisation, served) -> jax.Array:
+    """β (hosts,) = 2 trace(K⁺T) of each element that gives the flux; see `boundary.nitsche_parameter`.
+
+    `served` are the points of terms and seams, with the operators there.
+    """
     hosts, c = arrays.hosts, form.components
     count = len(hosts.centre)
-    if not form.nitsche or all(h is None for h in held):
+    if not served:
         return jnp.zeros(count)
     centre, size = jnp.asarray(hosts.centre), jnp.asarray(hosts.size)
     to_user = inverse_2x2(jnp.asarray(arrays.frame))
@@ -80,9 +83,7 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, held) 
     energy = jnp.einsum("n,nai,ncidj,nbj->nacbd", jnp.asarray(rule.weight), b, stiffness, b)
     K = jax.ops.segment_sum(energy.reshape(-1, m, m), rule.owner, count)
     T = jnp.zeros_like(K)
-    for term, hold in zip(arrays.terms, held, strict=True):
-        if hold is None:
-            continue
+    for term, hold in served:
         g = gradients(jnp.asarray(term.there.xi), term.host)
         t = jnp.einsum("ncidj,ni,nbj->ncbd", hold.tangent, jnp.asarray(term.normal), g)
         t = jnp.einsum("nce,nem->ncm", hold.projector, t.reshape(len(g), c, m))

@@ -20,6 +20,8 @@ from nmm.solve.held import free_motions
 from nmm.solve.krylov import MESSAGES, TOPOLOGY, solve
 from nmm.solve.levels import levels_of
 from nmm.solve.multigrid import Multigrid
+from nmm.solve.seams import NAME as SEAMS
+from nmm.solve.seams import seam_elements
 from nmm.solve.shape import carried, shape_of
 from nmm.solve.system import apply, system_of
 from nmm.solve.tips import with_tips
@@ -66,9 +68,11 @@ def common_form(problems: tuple[Problem, ...], params: Mapping[str, Any]) -> tup
     return form, data
 
 
-def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Pieces of each Dirichlet term by name and their hosts, and the elements beside the faces with a ghost
-    penalty, numbered as cells and, from there on, pieces."""
+def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, ...]]:
+    """Pieces of each Dirichlet term by name and their hosts, numbered as cells and, from there on, pieces.
+
+    Then the elements beside faces with a ghost penalty; the seams come last, with two pieces and two hosts.
+    """
     manifold = problem.manifold
     cells = manifold.grid.cells
     number = np.concatenate([manifold.whole_list, cells + np.arange(manifold.pieces)])
@@ -80,6 +84,9 @@ def flux_pairs(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     if problem.ghost is not None:
         first, second = ghost_faces(manifold)[0].T
         pairs[GHOST] = number[first], number[second]
+    elements = seam_elements(problem)
+    if len(elements) or f"pairs of level 0, {SEAMS}" in manifold.room.taken:
+        pairs[SEAMS] = tuple(number[elements].T)
     return pairs
 
 

@@ -159,12 +159,14 @@ def test_an_absurd_number_of_chords_is_refused():
         disk((0, 0), 1).geometry(1e-7)
 
 
-def test_region_borders_inside_the_domain_become_interfaces():
+def test_region_borders_inside_the_domain_become_interfaces_unless_another_region_covers_them():
     domain = rectangle(0, 0, 2, 1).with_region("left", rectangle(0, 0, 1, 1))
     geometry = domain.with_region("ore", rectangle(0.5, 0.4, 1.5, 0.6)).geometry(0.1)
     assert_noded(geometry)
     ends = geometry.vertices[geometry.interfaces]
-    assert np.hypot(*(ends[:, 1] - ends[:, 0]).T).sum() == pytest.approx(1 + 2.4, rel=1e-12)
+    assert np.hypot(*(ends[:, 1] - ends[:, 0]).T).sum() == pytest.approx(0.8 + 2.4, rel=1e-12)
+    left, right = geometry.interface_regions.T
+    assert (left != right).all() and set(left) | set(right) == {-1, 0, 1}
     assert [name for name, _ in geometry.regions] == ["left", "ore"]
     assert geometry.length == pytest.approx(6, rel=1e-14)
 

@@ -22,10 +22,11 @@ def star_crack(n, length=0.5, centre=(0.013, -0.021), turn=0.1):
 
 
 def count_patches(manifold):
-    """Physical patches counted by polygonising every node's star with the cracks, with shapely alone."""
+    """Physical patches counted with shapely alone: each node's star, polygonised with cracks and borders."""
     grid, geometry = manifold.grid, manifold.geometry
     points = geometry.vertices
-    cracks = shapely.linestrings(points[geometry.cracks]) if len(geometry.cracks) else np.zeros(0, object)
+    ends = points[np.concatenate([geometry.cracks, geometry.interfaces]).astype(int)]
+    cracks = shapely.linestrings(ends) if len(ends) else np.zeros(0, object)
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
     halves = [np.array([[0, 0], [1, 0], [1, 1]], float), np.array([[0, 0], [1, 1], [0, 1]], float)]
     cells = {}
@@ -123,14 +124,15 @@ def test_interface_on_a_lattice_line_gives_regions_without_slivers():
     area = np.bincount(manifold.element_regions() + 1, manifold.element_areas())
     assert area == pytest.approx([0.5, 0.5], abs=1e-14)
     assert manifold.stats["elements"] == 16
-    assert manifold.stats["patches"] == 25
+    assert manifold.stats["patches"] == 25 + 5
 
 
-def test_interface_inside_cells_splits_elements_but_not_patches():
+def test_interface_inside_cells_splits_elements_and_patches_but_not_parts():
     domain = nmm.rectangle(0, 0, 1, 1).with_region("right", nmm.rectangle(0.4, 0, 1, 1))
     manifold = nmm.cut(domain, nmm.lattice(cells=4))
     assert manifold.stats["elements"] == 20
-    assert manifold.stats["patches"] == 25
+    assert manifold.stats["patches"] == 25 + 10
+    assert manifold.stats["parts"] == 1
     area = np.bincount(manifold.element_regions() + 1, manifold.element_areas())
     assert area == pytest.approx([0.4, 0.6], abs=1e-14)
 

@@ -98,12 +98,29 @@ def kirsch_hoop(answer: Answer) -> Mapping[str, float]:
     }
 
 
+def motz_coefficient(answer: Answer) -> Mapping[str, float]:
+    """Leading coefficient a of the series Σ a_i r^(i + 1/2) cos((i + 1/2) θ), whose terms are orthogonal."""
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    angle, weights = (nodes + 1) * np.pi / 2, weights * np.pi / 2
+    found = []
+    for radius in (0.3, 0.5, 0.7):
+        points = radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        found.append(2 / (np.pi * radius**0.5) * float(weights @ (answer.at(points) * np.cos(angle / 2))))
+    value = float(np.mean(found))
+    return {"a": value, "error of a": abs(value / MOTZ - 1)}
+
+
+MOTZ = 401.162453745
+"""Leading coefficient of Motz's problem (Georgiou, Olson and Smyrlis 1996)."""
+
 EFFECTIVITY = Within("effectivity", 0.7, 1.5)
 SMOOTH = (Rate("l2", 2.0), Rate("h1", 1.0), EFFECTIVITY)
 OBSERVED = (Rate("l2", 2.0, None), Rate("h1", 1.0, None), EFFECTIVITY)
 REGIONS = (Rate("l2", 2.0, 0.15), Rate("h1", 1.0, 0.15), EFFECTIVITY)
 EXACT = (AtMost("l2", 1e-10, worst=True), AtMost("h1", 1e-10, worst=True))
 MANUFACTURED = "manufactured solution"
+TURNED = ("quad, 20°", "triangle, 20°")
+"""Covers that have the origin for a node and cut everything else anyhow: a singular point keeps its place."""
 
 PROBLEMS = (
     Problem("patch_poisson", (8, 16, 33), (16,), EXACT, "linear, hence exact", tuple(COVERS)),
@@ -143,6 +160,31 @@ PROBLEMS = (
         measure=deflection(48.0, 0.0, "v(48, 0)"),
     ),
     Problem("lame", (16, 32, 64, 128), (8, 16, 32), SMOOTH, "Lamé 1852"),
+    Problem(
+        "l_poisson",
+        (32, 64, 128, 256),
+        (16, 32),
+        (Rate("h1", 2 / 3, 0.02), Rate("l2", 4 / 3, None)),
+        "r^(2/3) sin(2θ/3)",
+        TURNED,
+    ),
+    Problem(
+        "l_elasticity",
+        (32, 64, 128, 256),
+        (16, 32),
+        (Rate("h1", 0.544484, 0.02), Rate("l2", 1.088967, None)),
+        "Szabó and Babuška 1991, r^0.544484",
+        TURNED,
+    ),
+    Problem(
+        "motz",
+        (32, 64, 128, 256),
+        (16, 32),
+        (Target("a", MOTZ, 0.001), Rate("error of a", 1.0, 0.15)),
+        "Motz 1947; coefficient 401.162453745",
+        TURNED,
+        measure=motz_coefficient,
+    ),
     Problem("bar", (8, 16, 32), (8, 16), EXACT, "linear in each material, hence exact"),
     Problem("inclusion", (16, 32, 64, 128), (16, 32), REGIONS, "radial solution, contrast 10"),
     Problem("stiff_inclusion", (16, 32, 64, 128), (16, 32), REGIONS, "radial solution, contrast 1000"),

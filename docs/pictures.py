@@ -45,11 +45,8 @@ def run(command: str, case: Path, folder: Path, settings: list[str]) -> None:
 
 def draw(name: str, images: Path) -> None:
     """Draw one picture into the folder `images`, or fetch it from the results of the benchmarks."""
-    if name == "batches.png":
-        draw_batches(images)
-        return
-    if name == "interfaces.png":
-        draw_interfaces(images)
+    if name in OWN:
+        OWN[name](images)
         return
     if name in BENCHMARKS:
         shutil.copyfile(DOCS.parent / "benchmarks" / "results" / name, images / name)
@@ -130,7 +127,47 @@ def draw_interfaces(images: Path) -> None:
     figure.savefig(images / "interfaces.png", dpi=130)
 
 
+def draw_shape(images: Path) -> None:
+    """The guesses of the example on the page of shape derivatives, on the solution for the true hole."""
+    block = PYTHON.search((DOCS / "shape.md").read_text(encoding="utf-8"))
+    assert block is not None
+    names: dict = {}
+    exec(compile(block["text"], "shape.md", "exec"), names)
+    path, sensors = np.array(names["path"]), names["sensors"]
+    u = names["nmm"].forward(names["forward"].problem.on(names["truth"]))()
+    x, y = np.meshgrid(np.linspace(1e-6, 2 - 1e-6, 401), np.linspace(1e-6, 1 - 1e-6, 201))
+    values = u.at(np.stack([x.ravel(), y.ravel()], -1)).reshape(x.shape)
+    figure = Figure(figsize=(8.4, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.9, 1))
+    drawn = left.contourf(x, y, values, levels=np.linspace(0, 1, 21), cmap="viridis")
+    figure.colorbar(drawn, ax=left, label="potential", ticks=np.linspace(0, 1, 6), shrink=0.8)
+    turn = np.linspace(0, 2 * np.pi, 100)
+    for number, (a, b, r, _) in enumerate(path):
+        last = number == len(path) - 1
+        style = {"color": "C3", "linewidth": 2.0} if last else {"color": "0.75", "linewidth": 1.2}
+        left.plot(a + r * np.cos(turn), b + r * np.sin(turn), **style)
+        if number < 5:
+            left.annotate(str(number), (a, b), color="white", ha="center", va="center", fontsize=8)
+    left.plot(*sensors.T, "o", color="white", markeredgecolor="black", markersize=4)
+    left.set_aspect("equal")
+    left.set_xlabel("x")
+    left.set_ylabel("y")
+    right.semilogy(path[:, 3], "o-", color="C3")
+    right.set_xlabel("guess")
+    right.set_ylabel("misfit of the readings")
+    right.grid(True, alpha=0.3)
+    figure.savefig(images / "shape.png", dpi=130)
+
+
+OWN = {
+    "batches.png": draw_batches,
+    "interfaces.png": draw_interfaces,
+    "shape.png": draw_shape,
+}
+"""Pictures that are drawn here."""
+
+
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or ("batches.png", "interfaces.png", *PICTURES, *BENCHMARKS):
+    for wanted in sys.argv[1:] or (*OWN, *PICTURES, *BENCHMARKS):
         draw(wanted, DOCS / "images")
         print(f"docs/images/{wanted}")

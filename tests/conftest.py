@@ -1,6 +1,12 @@
-"""Switches for every test: double precision, figures without a screen, repeatable random cases."""
+"""Switches for every test: double precision, figures without a screen, repeatable random cases.
 
+Tests ask for values, not for speed, and spend their time in compilation: XLA is told not to optimise.
+"""
+
+import os
 from pathlib import Path
+
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
 
 import jax
 import matplotlib

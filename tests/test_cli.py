@@ -153,7 +153,7 @@ def test_results_are_written_even_if_the_solver_does_not_converge(folder, capsys
         "--set",
         "solve.max_iterations=1",
         "--set",
-        "cover.cell=0.03",
+        "cover.cell=0.06",
     )
     assert code == 1
     assert json.loads((folder / "results/plate/summary.json").read_text())["status"] == "not converged"

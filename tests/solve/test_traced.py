@@ -16,11 +16,10 @@ from nmm.solve.form import form_of
 from nmm.solve.system import apply, diagonal, system_of
 from nmm.solve.traced import _solve, arrays_of
 
-DOMAIN = (
-    (nmm.rectangle(0, 0, 2, 1) - nmm.disk((1.4, 0.6), 0.15))
-    .with_cracks([[(0.5, 0.0), (0.5, 0.3)], [(0.7, 0.8), (1.0, 0.55)]])
-    .with_region("in", nmm.disk((0.9, 0.2), 0.11))
+PLATE = (nmm.rectangle(0, 0, 2, 1) - nmm.disk((1.4, 0.6), 0.15)).with_cracks(
+    [[(0.5, 0.0), (0.5, 0.3)], [(0.7, 0.8), (1.0, 0.55)]]
 )
+REGIONS = PLATE.with_region("in", nmm.disk((0.9, 0.2), 0.11))
 POINTS = np.array([[0.3, 0.4], [1.1, 0.85], [1.8, 0.3]])
 EXACT = nmm.Direct(1e-13)
 
@@ -37,7 +36,7 @@ class Wave:
 
 
 def elastic(shape="quad", young="E", cells=16, angle=0.0):
-    manifold = nmm.cut(DOMAIN, nmm.lattice(cells=cells, shape=shape, angle=angle))
+    manifold = nmm.cut(PLATE, nmm.lattice(cells=cells, shape=shape, angle=angle))
     model = nmm.elasticity(young, "nu", body_force=(0, "g"))
     terms = [nmm.fixed("x == 0", ("d", 0)), nmm.traction("x == 2", ("q", 0)), nmm.pressure("holes", "p")]
     return nmm.problem(manifold, model, terms)
@@ -82,7 +81,8 @@ CASES = {
 )
 def test_slices_and_batches_are_the_assembled_matrix(name, shape, angle, dirichlet):
     model, terms, params = CASES[name]
-    manifold = nmm.cut(DOMAIN, nmm.lattice(cells=12, shape=shape, angle=angle))
+    domain = REGIONS if name == "regions" else PLATE
+    manifold = nmm.cut(domain, nmm.lattice(cells=12, shape=shape, angle=angle))
     problem = nmm.problem(manifold, model, terms, dirichlet=dirichlet)
     wanted = assemble(problem, params)
     form, data = form_of(problem, params)
@@ -132,7 +132,7 @@ def taylor(function, start, direction):
     return np.log2(rest[0] / rest[1]), np.log2(rest[1] / rest[2])
 
 
-@pytest.mark.parametrize("kind", ["modulus", "ratio", "everything", "per square", "callable"])
+@pytest.mark.parametrize("kind", ["modulus", "everything", "per square", "callable"])
 def test_taylor_remainders_fall_with_the_square(kind):
     rng = np.random.default_rng(1)
     params = {k: jnp.asarray(v) for k, v in NUMBERS.items()}
@@ -140,7 +140,7 @@ def test_taylor_remainders_fall_with_the_square(kind):
         params["E"] = jnp.asarray(rng.uniform(1, 2, (8, 16)))
     if kind == "callable":
         params["E"] = Wave(jnp.array([0.3, 0.2]))
-    names = {"modulus": ["E"], "ratio": ["nu"]}.get(kind, list(params))
+    names = ["E"] if kind == "modulus" else list(params)
     direction = jax.tree.map(
         lambda x: jnp.asarray(rng.uniform(0.5, 1, np.shape(x))) * jnp.maximum(abs(x), 0.01) * 0.3, params
     )
@@ -155,7 +155,7 @@ def test_taylor_remainders_fall_with_the_square(kind):
 
 
 def test_forward_and_reverse_derivatives_agree():
-    forward = nmm.forward(elastic(cells=24), EXACT)
+    forward = nmm.forward(elastic(), EXACT)
     rng = np.random.default_rng(2)
     params = {k: jnp.asarray(v) for k, v in NUMBERS.items()}
 

@@ -146,7 +146,7 @@ def draw_shape(images: Path) -> None:
         last = number == len(path) - 1
         style = {"color": "C3", "linewidth": 2.0} if last else {"color": "0.75", "linewidth": 1.2}
         left.plot(a + r * np.cos(turn), b + r * np.sin(turn), **style)
-        if number < 5:
+        if number < 3:
             left.annotate(str(number), (a, b), color="white", ha="center", va="center", fontsize=8)
     left.plot(*sensors.T, "o", color="white", markeredgecolor="black", markersize=4)
     left.set_aspect("equal")

@@ -21,10 +21,15 @@ def moments(first: np.ndarray, second: np.ndarray, owner: np.ndarray, count: int
 
     `first`, `second` (n, 2) are the ends of the edges, counterclockwise, and `owner` (n,) their polygon.
     """
+    return np.stack([np.bincount(owner, term, count) for term in edge_moments(first, second)], -1)
+
+
+def edge_moments(first, second):
+    """What each directed edge (n,) adds to the six moments of its polygon; NumPy or JAX."""
     x0, y0 = first.T
     x1, y1 = second.T
     c = x0 * y1 - x1 * y0
-    terms = (
+    return (
         c / 2,
         c * (x0 + x1) / 6,
         c * (y0 + y1) / 6,
@@ -32,7 +37,6 @@ def moments(first: np.ndarray, second: np.ndarray, owner: np.ndarray, count: int
         c * (2 * x0 * y0 + x0 * y1 + x1 * y0 + 2 * x1 * y1) / 24,
         c * (y0 * y0 + y0 * y1 + y1 * y1) / 12,
     )
-    return np.stack([np.bincount(owner, term, count) for term in terms], -1)
 
 
 def three_points(moment: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from nmm.capacity import Room, padded
 from nmm.errors import GeometryError
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import piece_triangles
-from nmm.manifold.quadrature import DUNAVANT_5
+from nmm.manifold.quadrature import DUNAVANT_5, edge_moments
 from nmm.manifold.splitting import coordinate, snap_to_lines
 from nmm.pytrees import tree
 
@@ -97,17 +97,7 @@ class Recipes:
     def moments(self, place) -> jax.Array:
         """∫ 1, x, y, x², xy, y² (pieces, 6) about the anchor of each piece; see `quadrature.moments`."""
         origin = place[self.anchor][self.owner]
-        x0, y0 = (place[self.sides[:, 0]] - origin).T
-        x1, y1 = (place[self.sides[:, 1]] - origin).T
-        c = x0 * y1 - x1 * y0
-        terms = (
-            c / 2,
-            c * (x0 + x1) / 6,
-            c * (y0 + y1) / 6,
-            c * (x0 * x0 + x0 * x1 + x1 * x1) / 12,
-            c * (2 * x0 * y0 + x0 * y1 + x1 * y0 + 2 * x1 * y1) / 24,
-            c * (y0 * y0 + y0 * y1 + y1 * y1) / 12,
-        )
+        terms = edge_moments(place[self.sides[:, 0]] - origin, place[self.sides[:, 1]] - origin)
         return jax.ops.segment_sum(jnp.stack(terms, -1), self.owner, len(self.anchor))
 
     def rule(self, place, fine: bool) -> tuple[Any, jax.Array, jax.Array]:

@@ -11,7 +11,7 @@ from nmm.solve.traced import _solve, _solve_stack, arrays_of
 
 EXACT = nmm.Multigrid(1e-12)
 SQUARE = nmm.rectangle(0, 0, 1, 1)
-LATTICE = nmm.lattice(cells=16)  # one level: the others are compiled in `test_capacity…`
+LATTICE = nmm.lattice(cells=24)
 TERMS = [nmm.fixed("x == 0"), nmm.traction("x == 1", ("q", 0.2))]
 
 

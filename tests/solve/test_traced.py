@@ -132,7 +132,7 @@ def taylor(function, start, direction):
     return np.log2(rest[0] / rest[1]), np.log2(rest[1] / rest[2])
 
 
-@pytest.mark.parametrize("kind", ["modulus", "everything", "per square", "callable"])
+@pytest.mark.parametrize("kind", ["modulus", "ratio", "everything", "per square", "callable"])
 def test_taylor_remainders_fall_with_the_square(kind):
     rng = np.random.default_rng(1)
     params = {k: jnp.asarray(v) for k, v in NUMBERS.items()}
@@ -140,7 +140,7 @@ def test_taylor_remainders_fall_with_the_square(kind):
         params["E"] = jnp.asarray(rng.uniform(1, 2, (8, 16)))
     if kind == "callable":
         params["E"] = Wave(jnp.array([0.3, 0.2]))
-    names = ["E"] if kind == "modulus" else list(params)
+    names = {"modulus": ["E"], "ratio": ["nu"]}.get(kind, list(params))
     direction = jax.tree.map(
         lambda x: jnp.asarray(rng.uniform(0.5, 1, np.shape(x))) * jnp.maximum(abs(x), 0.01) * 0.3, params
     )
@@ -155,7 +155,7 @@ def test_taylor_remainders_fall_with_the_square(kind):
 
 
 def test_forward_and_reverse_derivatives_agree():
-    forward = nmm.forward(elastic(), EXACT)
+    forward = nmm.forward(elastic(cells=24), EXACT)
     rng = np.random.default_rng(2)
     params = {k: jnp.asarray(v) for k, v in NUMBERS.items()}
 

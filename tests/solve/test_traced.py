@@ -8,12 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from systems import same_system
 
 import nmm
-from nmm.solve.assemble import assemble
-from nmm.solve.discretise import discretise
 from nmm.solve.form import form_of
-from nmm.solve.system import apply, diagonal, system_of
 from nmm.solve.traced import _solve, arrays_of
 
 PLATE = (nmm.rectangle(0, 0, 2, 1) - nmm.disk((1.4, 0.6), 0.15)).with_cracks(
@@ -84,19 +82,7 @@ def test_slices_and_batches_are_the_assembled_matrix(name, shape, angle, dirichl
     domain = REGIONS if name == "regions" else PLATE
     manifold = nmm.cut(domain, nmm.lattice(cells=12, shape=shape, angle=angle))
     problem = nmm.problem(manifold, model, terms, dirichlet=dirichlet)
-    wanted = assemble(problem, params)
-    form, data = form_of(problem, params)
-    system = system_of(form, data, params, discretise(problem))
-    active = np.asarray(manifold.active)
-    u = np.random.default_rng(0).standard_normal((manifold.patches, model.components)) * active[:, None]
-
-    def close(found, full):
-        full = full.reshape(u.shape)[active]
-        assert np.abs(np.asarray(found).T[active] - full).max() <= 1e-13 * np.abs(full).max()
-
-    close(apply(system, jnp.asarray(u.T)), wanted.matrix @ u.ravel())
-    close(diagonal(system), wanted.matrix.diagonal())
-    close(system.load, wanted.load)
+    same_system(problem, params)
 
 
 def test_jit_gives_what_the_host_gives():

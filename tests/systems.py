@@ -1,0 +1,28 @@
+"""The compiled linear system against the assembled one."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from nmm.solve.assemble import assemble
+from nmm.solve.discretise import discretise
+from nmm.solve.form import form_of
+from nmm.solve.system import apply, diagonal, system_of
+
+
+def same_system(problem, params):
+    """Assert that products, diagonal and load agree to 1e-13; returns the assembled system."""
+    wanted = assemble(problem, params)
+    form, data = form_of(problem, params)
+    system = system_of(form, data, params, discretise(problem))
+    active = np.asarray(problem.manifold.active)
+    unknowns = problem.manifold.patches, problem.model.components
+    u = np.random.default_rng(0).standard_normal(unknowns) * active[:, None]
+
+    def close(found, full):
+        full = full.reshape(u.shape)[active]
+        assert np.abs(np.asarray(found).T[active] - full).max() <= 1e-13 * np.abs(full).max()
+
+    close(apply(system, jnp.asarray(u.T)), wanted.matrix @ u.ravel())
+    close(diagonal(system), wanted.matrix.diagonal())
+    close(system.load, wanted.load)
+    return wanted

@@ -173,8 +173,6 @@ def test_an_override_that_cannot_be_read_says_how_it_should_look(written, settin
         ("[parameters]", "[inverse.unknown.E]\nstart = 1e9\n[parameters]"),
         ("[parameters]", '[[data]]\nkind = "displacement"\nfile = "u.csv"\n[parameters]'),
         ("[parameters]", '[compare]\nmethods = ["nmm"]\n[parameters]'),
-        ("cells = 16", 'cells = 16\nweights = "bspline"'),
-        ("cells = 16", "cells = 16\ndegree = 2"),
         ("cells = 16", "cells = 16\norder = 1"),
     ],
 )

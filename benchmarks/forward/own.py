@@ -11,7 +11,6 @@ import numpy as np
 import nmm
 from benchmarks.forward.method import TOLERANCE, Solve
 from benchmarks.forward.plate import AREA, CENTRES, COMPONENTS, CRACK, POISSON, RADIUS, YOUNG
-from nmm.cover.weights import hat_values
 from nmm.results.errors import energy_rule
 
 
@@ -61,7 +60,7 @@ def work(solution: nmm.Solution, problem: str, cells: int) -> float:
     cells_of, patches = manifold.element_cells(), manifold.element_patches()
     total = 0.0
     for element, xi, weight in chunks(*energy_rule(manifold, False)):
-        hats = hat_values(manifold.shape, xi, cells_of[element] % 2 == 1)
+        hats = manifold.weights.values(xi, cells_of[element] % 2 == 1)
         total += float(weight @ np.sum(hats * values[patches[element]], axis=1))
     return total
 

@@ -23,6 +23,7 @@ from nmm.case.values import (
     one_of,
     only,
     shown,
+    whole,
     wrong,
 )
 
@@ -129,8 +130,8 @@ class CoverTable(Table):
     cell: Positive | None = None
     cells: Count | None = None
     shape: Annotated[str, one_of("quad", "triangle")] = "quad"
-    weights: Annotated[str, one_of("hat", later=("bspline",), what="weights")] = "hat"
-    degree: Annotated[int, only(1, 3, 1, "degree")] = 1
+    weights: Annotated[str, one_of("hat", "bspline")] = "hat"
+    degree: Annotated[int, whole(1, 3)] = 1
     order: Annotated[int, only(0, 9, 0, "order")] = 0
     tips: Annotated[str, one_of("plain", "enriched")] = "plain"
     tip_radius: Number = 5.0

@@ -201,14 +201,23 @@ def exactly_one(table: Table, keys: tuple[str, ...], what: str) -> str:
     return present[0]
 
 
-def one_of(*options: str, later: tuple[str, ...] = (), what: str = "") -> PlainValidator:
-    """One of the texts `options`; those in `later` are documented but do not work yet."""
+def one_of(*options: str) -> PlainValidator:
+    """One of the texts `options`."""
 
     def check(value: Any) -> str:
-        if value in later:
-            raise NotYet(f'not yet: {what} = "{value}"', hint=f"use {what} = {shown(options[0])}")
         if not isinstance(value, str) or value not in options:
             raise wrong(f"found {shown(value)}, which is not one of the choices", suggestion(value, options))
+        return value
+
+    return PlainValidator(check)
+
+
+def whole(low: int, high: int) -> PlainValidator:
+    """A whole number in low..high."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise wrong(f"found {shown(value)}, expected a whole number from {low} to {high}")
         return value
 
     return PlainValidator(check)

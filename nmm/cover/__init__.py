@@ -1,6 +1,6 @@
 """Mathematical covers: regular lattices and their weight functions."""
 
 from nmm.cover.lattice import Grid, Lattice, lattice
-from nmm.cover.weights import hat_gradients, hat_values
+from nmm.cover.weights import Weights
 
-__all__ = ["Grid", "Lattice", "hat_gradients", "hat_values", "lattice"]
+__all__ = ["Grid", "Lattice", "Weights", "lattice"]

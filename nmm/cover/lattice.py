@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nmm.cover.weights import Weights
 from nmm.errors import InputError, NotYet
 
 FAMILIES = {"quad": 2, "triangle": 3}
@@ -54,17 +55,27 @@ class Lattice:
         high = np.ceil(units.max(0) - slack)
         nx, ny = (int(n) for n in np.maximum(high - low, 1))
         return Grid(
-            base + rotation @ low * h, float(h), rotation, nx, ny, self.shape, np.asarray(shift, float)
+            base + rotation @ low * h,
+            float(h),
+            rotation,
+            nx,
+            ny,
+            self.shape,
+            np.asarray(shift, float),
+            self.degree,
         )
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A lattice of nx by ny squares of side h; node (i, j) lies at origin + rotation @ (i, j) h.
+    """A lattice of nx by ny squares of side h; corner (i, j) lies at origin + rotation @ (i, j) h.
 
     Cells are numbered row by row, j nx + i; the two triangles of a square are 2 (j nx + i) + t with
-    t = 0 below and t = 1 above the diagonal from (i, j) to (i+1, j+1). Nodes are j (nx + 1) + i.
+    t = 0 below and t = 1 above the diagonal from (i, j) to (i+1, j+1). Corners are j (nx + 1) + i.
     Edges: first the ny + 1 rows of horizontal ones, then the vertical ones, then the diagonals.
+
+    Nodes are where the weight functions sit, the middle of their supports: j (nx + p) + i for degree p, with
+    i < nx + p. For p = 1 they are the corners.
     """
 
     origin: np.ndarray
@@ -74,6 +85,12 @@ class Grid:
     ny: int
     shape: str
     shift: np.ndarray
+    degree: int = 1
+
+    @property
+    def weights(self) -> Weights:
+        """The weight functions."""
+        return Weights(self.shape, self.degree)
 
     @property
     def families(self) -> int:
@@ -102,12 +119,17 @@ class Grid:
         return self.nx * (self.ny + 1) + (self.nx + 1) * self.ny + self.squares * (self.families - 2)
 
     @property
+    def lines(self) -> tuple[int, int]:
+        """Rows and columns of nodes."""
+        return self.ny + self.degree, self.nx + self.degree
+
+    @property
     def nodes(self) -> int:
-        return (self.nx + 1) * (self.ny + 1)
+        return self.lines[0] * self.lines[1]
 
     @property
     def nodes_per_cell(self) -> int:
-        return 4 if self.shape == "quad" else 3
+        return self.weights.per_cell
 
     @property
     def cell_area(self) -> float:
@@ -126,7 +148,7 @@ class Grid:
         return self.to_local(units) + self.shift
 
     def corner(self, cell: np.ndarray) -> np.ndarray:
-        """Lower left node (n, 2) of the square of each cell, lattice units."""
+        """Lower left corner (n, 2) of the square of each cell, lattice units."""
         square = cell // (self.families - 1)
         return np.stack([square % self.nx, square // self.nx], -1).astype(float)
 
@@ -149,14 +171,11 @@ class Grid:
         return np.where(inside, square, -1)
 
     def cell_nodes(self, cell: np.ndarray) -> np.ndarray:
-        """Nodes (n, 4) or (n, 3) of cells, in the order of the weight functions."""
-        square = cell // (self.families - 1)
-        n00 = square // self.nx * (self.nx + 1) + square % self.nx
-        n10, n01, n11 = n00 + 1, n00 + self.nx + 1, n00 + self.nx + 2
-        if self.shape == "quad":
-            return np.stack([n00, n10, n01, n11], -1)
-        upper = cell % 2 == 1
-        return np.stack([n00, np.where(upper, n11, n10), np.where(upper, n01, n11)], -1)
+        """Nodes (n, k) of cells, in the order of the weight functions."""
+        types, columns = self.families - 1, self.lines[1]
+        square = cell // types
+        first = square // self.nx * columns + square % self.nx
+        return first[..., None] + (np.array(self.weights.nodes) @ [1, columns])[cell % types]
 
     def cell_edges(self, cell: np.ndarray) -> np.ndarray:
         """Edges (n, 4) or (n, 3) of cells."""
@@ -170,7 +189,7 @@ class Grid:
         return np.stack([np.where(upper, top, bottom), np.where(upper, left, right), self.edge(2, i, j)], -1)
 
     def edge(self, family, i, j):
-        """Number of the edge that starts at node (i, j): horizontal (0), vertical (1), diagonal (2)."""
+        """Number of the edge that starts at corner (i, j): horizontal (0), vertical (1), diagonal (2)."""
         horizontal = self.nx * (self.ny + 1)
         vertical = (self.nx + 1) * self.ny
         if np.isscalar(family):
@@ -181,7 +200,7 @@ class Grid:
         )
 
     def edge_parts(self, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Family and start node (i, j) of each edge, the inverse of `edge`."""
+        """Family and first corner (i, j) of each edge, the inverse of `edge`."""
         horizontal = self.nx * (self.ny + 1)
         vertical = (self.nx + 1) * self.ny
         family = (edge >= horizontal).astype(np.int64) + (edge >= horizontal + vertical)
@@ -189,11 +208,23 @@ class Grid:
         width = np.where(family == 1, self.nx + 1, self.nx)
         return family, rest % width, rest // width
 
-    def edge_nodes(self, edge: np.ndarray) -> np.ndarray:
-        """Start and end node (n, 2) of each edge."""
+    def edge_corners(self, edge: np.ndarray) -> np.ndarray:
+        """First and last corner (n, 2) of each edge."""
         family, i, j = self.edge_parts(edge)
         start = j * (self.nx + 1) + i
         return np.stack([start, start + np.choose(family, [1, self.nx + 1, self.nx + 2])], -1)
+
+    def edge_nodes(self, edge: np.ndarray) -> np.ndarray:
+        """Nodes (n, m) that the cells on both sides of each edge share."""
+        family, i, j = self.edge_parts(edge)
+        across, along = np.arange(self.degree), np.arange(self.degree + 1)
+        columns = self.lines[1]
+        steps = [
+            (across[:, None] * columns + along).ravel(),
+            (along[:, None] * columns + across).ravel(),
+            np.array([0, columns + 1]),
+        ][: self.families]
+        return (j * columns + i)[:, None] + np.stack(steps)[family]
 
     def edge_cells(self, edge: np.ndarray) -> np.ndarray:
         """Cells (n, 2) to the left and to the right of each edge; -1 outside the lattice."""
@@ -217,9 +248,14 @@ class Grid:
         both = np.all(sides >= 0, axis=1) & mask[sides[:, 0]] & mask[sides[:, 1]]
         return sides[both]
 
+    def corner_units(self, corner: np.ndarray) -> np.ndarray:
+        """Lattice coordinates (n, 2) of corners."""
+        return np.stack([corner % (self.nx + 1), corner // (self.nx + 1)], -1).astype(float)
+
     def node_units(self, node: np.ndarray) -> np.ndarray:
         """Lattice coordinates (n, 2) of nodes."""
-        return np.stack([node % (self.nx + 1), node // (self.nx + 1)], -1).astype(float)
+        columns = self.lines[1]
+        return np.stack([node % columns, node // columns], -1) - (self.degree - 1) / 2
 
 
 def lattice(
@@ -238,9 +274,10 @@ def lattice(
 
     **Arguments:** `cell`, the side of the squares, or `cells`, their number along the longer side of the
     domain's unrotated bounding box; `shape` "quad" or "triangle" (each square halved along its rising
-    diagonal); `tips` "plain", or "enriched" by singular patches at all weights within `tip_radius` cells of
-    a crack tip (0: only those of the cell around it); `origin`, a lattice node (default: the lower left of
-    the bounding box); `angle` in degrees, counterclockwise about the origin.
+    diagonal); `weights` "hat" or, on squares, "bspline" of a `degree` from 1 (the hat functions) to 3;
+    `tips` "plain", or "enriched" by singular patches at all weights within `tip_radius` cells of a crack
+    tip (0: only those of the cell around it); `origin`, a lattice node (default: the lower left of the
+    bounding box); `angle` in degrees, counterclockwise about the origin.
 
     **Raises:** `InputError` for impossible values, `NotYet` for what is reserved.
     """
@@ -255,8 +292,7 @@ def lattice(
         raise InputError(f"cells must be a positive whole number, found {cells}", where="cover.cells")
     if shape not in FAMILIES:
         raise InputError(f'the shape must be "quad" or "triangle", found "{shape}"', where="cover.shape")
-    if weights != "hat" or degree != 1:
-        raise NotYet("not yet: weights other than hat of degree 1", where="cover.weights")
+    check_weights(shape, weights, degree, tips)
     if order != 0:
         raise NotYet("not yet: local functions of order 1 and higher", where="cover.order")
     if tips not in ("plain", "enriched"):
@@ -284,3 +320,32 @@ def lattice(
         origin,
         float(angle),
     )
+
+
+def check_weights(shape: str, weights: str, degree: int, tips: str):
+    """**Raises:** `InputError` for weights that do not exist, `NotYet` where splines do not work yet."""
+    if weights not in ("hat", "bspline"):
+        raise InputError(
+            f'the weights must be "hat" or "bspline", found "{weights}"',
+            where="cover.weights",
+        )
+    if weights == "hat" and degree != 1:
+        raise InputError(
+            f"hat weights have degree 1, found {degree}",
+            where="cover.degree",
+            hint='a higher degree needs weights = "bspline"',
+        )
+    if degree not in (1, 2, 3):
+        raise InputError(f"the degree must be 1, 2 or 3, found {degree}", where="cover.degree")
+    if weights == "bspline" and shape != "quad":
+        raise NotYet(
+            f'not yet: weights "bspline" on the shape "{shape}"',
+            where="cover.shape",
+            hint='splines live on shape = "quad"; on triangles the weights are "hat"',
+        )
+    if degree > 1 and tips != "plain":
+        raise NotYet(
+            f'not yet: enriched tips with weights of degree {degree}; expected tips = "plain"',
+            where="cover.tips",
+            hint='take tips = "plain", or weights = "hat" for singular patches',
+        )

@@ -17,7 +17,7 @@ from nmm.manifold.arrangement import Arrangement, arrange
 from nmm.manifold.hosts import find_hosts
 from nmm.manifold.manifold import Host, Manifold
 from nmm.manifold.mesh import cell_corners, crack_lengths, piece_polygons
-from nmm.manifold.patches import connected_parts, link, physical_patches
+from nmm.manifold.patches import connected_parts, link, physical_patches, whole_neighbours
 from nmm.manifold.quadrature import moments, three_points
 from nmm.manifold.seams import find_seams, settle_regions
 from nmm.manifold.splitting import BOUNDARY, CRACK
@@ -65,7 +65,7 @@ def assemble(
     moment = piece_moments(arrangement, grid)
     links = link(arrangement, grid)
     patches, promoted, promoted_patches, active, patch_node = physical_patches(
-        arrangement, links, grid, moment[:, 0]
+        arrangement.whole, arrangement.piece_cell, links, grid, moment[:, 0]
     )
     seams = find_seams(arrangement, geometry, grid)
     parts, cell_part, piece_part = connected_parts(arrangement, links, seams.pieces, grid)
@@ -74,8 +74,7 @@ def assemble(
     facets = make_facets(arrangement, grid)
 
     corners = cell_corners(grid, promoted)
-    size = corners.shape[1] if len(promoted) else grid.nodes_per_cell
-    owner = np.repeat(np.arange(len(promoted)), size)
+    owner = np.repeat(np.arange(len(promoted)), corners.shape[1])
     full = moments(corners.reshape(-1, 2), np.roll(corners, -1, 1).reshape(-1, 2), owner, len(promoted))
     piece_cell = np.concatenate([arrangement.piece_cell, promoted])
     moment = np.concatenate([moment, full])
@@ -96,7 +95,8 @@ def assemble(
     number[grid.cells :] = len(cells) + np.arange(len(arrangement.piece_cell))
     number[promoted] = len(cells) + len(arrangement.piece_cell) + np.arange(len(promoted))
     fraction = np.concatenate([np.ones(len(cells)), moment[:, 0] * grid.h**2 / grid.cell_area])
-    pairs = np.stack([number[links.first], number[links.second]], -1)
+    beside = whole_neighbours(promoted, arrangement.whole, grid)
+    pairs = number[np.concatenate([np.stack([links.first, links.second], -1), beside])]
     hosts = find_hosts(links, grid.cells + seams.pieces, fraction, number)
 
     pieces = len(piece_cell)

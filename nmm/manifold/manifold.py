@@ -9,6 +9,7 @@ from jax.core import Tracer
 
 from nmm.capacity import Room
 from nmm.cover.lattice import Grid
+from nmm.cover.weights import Weights
 from nmm.domain.geometry import Geometry
 from nmm.errors import GeometryError
 from nmm.manifold.arrangement import Arrangement
@@ -56,7 +57,7 @@ class Manifold:
     to the square of a cell, in [0, 1]²; `frame` maps them to the user's units of length.
 
     Shapes: `whole`, `cell_region` (cells,); `piece_cell`, `piece_area` (in lattice units),
-    `piece_region` (pieces,); `piece_patches` (pieces, 4 or 3); `piece_points` (pieces, 3, 2), each of a
+    `piece_region` (pieces,); `piece_patches` (pieces, k); `piece_points` (pieces, 3, 2), each of a
     third of the area; `facet_ends` (facets, 2, 2) with the element on the left; `facet_normal`
     (facets, 2), outward; `facet_side` 0 boundary, +1 and -1 the left and right face of a crack;
     `facet_twin` the opposite face (-1: none); `active` (patches,); `origin` (2,) of the lattice and
@@ -95,6 +96,11 @@ class Manifold:
     def grid(self) -> Grid:
         """The lattice."""
         return self.host.grid
+
+    @property
+    def weights(self) -> Weights:
+        """The weight functions of the lattice."""
+        return self.host.grid.weights
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -168,7 +174,7 @@ class Manifold:
         return self.cached("patch_parts", make)
 
     def patch_points(self) -> np.ndarray:
-        """Lattice node (patches, 2) of each patch in the user's coordinates."""
+        """Node (patches, 2) of each patch in the user's coordinates."""
 
         def make():
             nodes = np.concatenate([np.arange(self.grid.nodes), self.host.patch_node])
@@ -208,7 +214,7 @@ class Manifold:
         return self.grid.to_user((self.grid.corner(cell) + points).reshape(-1, 2)).reshape(points.shape)
 
     def fine_rule(self) -> Rule:
-        """Gauss rule of degree 5 on a triangulation of the pieces."""
+        """Gauss rule on a triangulation of the pieces."""
         return self.cached("fine_rule", lambda: piece_rule(self))
 
     def mesh(self) -> Mesh:

@@ -86,9 +86,9 @@ def piece_triangles(manifold: Manifold) -> tuple[np.ndarray, np.ndarray]:
 
 
 def piece_rule(manifold: Manifold) -> Rule:
-    """Gauss rule of degree 5 on the triangles of the pieces."""
+    """Gauss rule on the triangles of the pieces."""
     corners, owner = piece_triangles(manifold)
-    return triangle_rule(corners, owner)
+    return triangle_rule(corners, owner, manifold.grid.degree)
 
 
 def keyhole(shell: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
@@ -106,8 +106,9 @@ def make_mesh(manifold: Manifold) -> Mesh:
     grid, pieces = manifold.grid, manifold.pieces
     cells = manifold.element_cells()
     whole = len(manifold.whole_list)
-    k = grid.nodes_per_cell
-    corners = (cell_corners(grid, cells[:whole]) + grid.corner(cells[:whole])[:, None]).reshape(-1, 2)
+    corners = cell_corners(grid, cells[:whole]) + grid.corner(cells[:whole])[:, None]
+    k = corners.shape[1]
+    corners = corners.reshape(-1, 2)
     polygons = manifold.host.polygons
     rings = [corners]
     sizes = [np.full(whole, k)]

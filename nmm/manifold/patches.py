@@ -1,4 +1,4 @@
-"""Physical patches: connected components of the (element, weight) pairs around each lattice node."""
+"""Physical patches: connected components of the (element, weight) pairs in the support of each weight."""
 
 from dataclasses import dataclass
 
@@ -44,8 +44,8 @@ def link(cut: Arrangement, grid: Grid) -> Links:
     return Links(left[good], right[good], cut.sub_edge_of[good])
 
 
-def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarray):
-    """Patch numbers of the pieces and of the lattice.
+def physical_patches(whole: np.ndarray, piece_cell: np.ndarray, links: Links, grid: Grid, area: np.ndarray):
+    """Patch numbers of the pieces and of the lattice, for `whole` (cells,) and `piece_cell` (pieces,).
 
     The primary patch of a weight (the component with most whole cells, then most area) has the number of
     its node; further components are numbered from `grid.nodes` on. `area` (pieces,) in lattice units.
@@ -54,13 +54,13 @@ def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarra
     primary) with their patches, `active` (nodes + extra,) and `patch_node` (extra,).
     """
     base = grid.cells
-    pieces = len(cut.piece_cell)
-    nodes = grid.cell_nodes(cut.piece_cell)
+    pieces = len(piece_cell)
+    nodes = grid.cell_nodes(piece_cell)
     near = np.unique(nodes)
     is_near = np.zeros(grid.nodes, bool)
     is_near[near] = True
     star = cells_around(near, grid)
-    star = star[cut.whole[star]]
+    star = star[whole[star]]
     star_nodes = grid.cell_nodes(star)
     k = grid.nodes_per_cell
     element = np.concatenate([np.repeat(base + np.arange(pieces), k), np.repeat(star, k)])
@@ -77,10 +77,10 @@ def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarra
 
     ends_a, ends_b = [], []
     edge_nodes = grid.edge_nodes(links.edge)
-    for end in range(2):
-        ends_a.append(pair(links.first, edge_nodes[:, end]))
-        ends_b.append(pair(links.second, edge_nodes[:, end]))
-    for a, b, at in whole_links(star, star_nodes, is_near, cut.whole, grid):
+    for at in edge_nodes.T:
+        ends_a.append(pair(links.first, at))
+        ends_b.append(pair(links.second, at))
+    for a, b, at in whole_links(star, is_near, whole, grid):
         ends_a.append(pair(a, at))
         ends_b.append(pair(b, at))
     a, b = np.concatenate(ends_a), np.concatenate(ends_b)
@@ -112,7 +112,7 @@ def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarra
     promoted_patches[rows, columns] = patch[pieces * k :][secondary]
 
     active = np.zeros(grid.nodes + len(extra), bool)
-    active[grid.cell_nodes(np.flatnonzero(cut.whole))] = True
+    active[grid.cell_nodes(np.flatnonzero(whole))] = True
     active[near] = False
     active[patch] = True
     return piece_patches, promoted, promoted_patches, active, node_of[extra]
@@ -120,10 +120,10 @@ def physical_patches(cut: Arrangement, links: Links, grid: Grid, area: np.ndarra
 
 def cells_around(nodes, grid: Grid):
     """Cells whose nodes include one of `nodes`."""
-    i, j = nodes % (grid.nx + 1), nodes // (grid.nx + 1)
+    i, j = nodes % grid.lines[1], nodes // grid.lines[1]
     squares = []
-    for di in (-1, 0):
-        for dj in (-1, 0):
+    for di in range(-grid.degree, 1):
+        for dj in range(-grid.degree, 1):
             inside = (i + di >= 0) & (i + di < grid.nx) & (j + dj >= 0) & (j + dj < grid.ny)
             squares.append(((j + dj) * grid.nx + i + di)[inside])
     squares = np.unique(np.concatenate(squares)) if squares else np.zeros(0, np.int64)
@@ -134,16 +134,23 @@ def cells_around(nodes, grid: Grid):
     return np.sort(cells[wanted])
 
 
-def whole_links(star, star_nodes, is_near, whole, grid: Grid):
+def whole_links(star, is_near, whole, grid: Grid):
     """Links between two whole cells at the near nodes that they share, as (first, second, node)."""
     edges = np.unique(grid.cell_edges(star))
     cells = grid.edge_cells(edges)
     both = np.flatnonzero(np.all(cells >= 0, axis=1))
     both = both[np.all(whole[cells[both]], axis=1)]
     cells, ends = cells[both], grid.edge_nodes(edges[both])
-    for end in range(2):
-        at = ends[:, end]
+    for at in ends.T:
         yield cells[is_near[at], 0], cells[is_near[at], 1], at[is_near[at]]
+
+
+def whole_neighbours(cell: np.ndarray, whole: np.ndarray, grid: Grid) -> np.ndarray:
+    """Pairs (n, 2) of the given cells and the whole cells beside them."""
+    sides = grid.edge_cells(grid.cell_edges(cell))
+    other = np.where(sides[..., 0] == cell[:, None], sides[..., 1], sides[..., 0])
+    row, side = np.nonzero((other >= 0) & whole[np.maximum(other, 0)])
+    return np.stack([cell[row], other[row, side]], -1)
 
 
 def connected_parts(cut: Arrangement, links: Links, bonded: np.ndarray, grid: Grid):

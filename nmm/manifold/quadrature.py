@@ -5,15 +5,23 @@ triangulation. For integrands of degree 2 they are condensed into three points o
 centroid c and the covariance C = L Lᵀ of a piece, the points c + L u_k, u_k on the circle of radius √2 at
 120 degrees, have the moments of the piece up to degree 2, whatever its shape. Everything else is
 integrated by Gauss rules on a triangulation.
+
+Rules are made for weights of degree p: products of two gradients have degree 4p - 2 on a piece, products of
+two weights 4p on its boundary.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import shapely
+from scipy.special import roots_jacobi
 
-GAUSS_SEGMENT = np.polynomial.legendre.leggauss(3)
-"""Points and weights on [-1, 1], exact for degree 5."""
+
+@cache
+def segment_rule(degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points and weights on [-1, 1], exact for degree 4p + 1."""
+    return np.polynomial.legendre.leggauss(2 * degree + 1)
 
 
 def moments(first: np.ndarray, second: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
@@ -67,26 +75,45 @@ DUNAVANT_5 = (
 """Barycentric points and weights on a triangle, exact for degree 5 (Dunavant 1985)."""
 
 
+@cache
+def triangle_points(degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Barycentric points (q, 3) and weights (q,) on a triangle, which sum to 1.
+
+    For p = 1 Dunavant's rule of degree 5, else the conical product of Gauss and Gauss-Jacobi rules with
+    (2p)² points, exact for degree 4p - 1 (Stroud, Approximate Calculation of Multiple Integrals, 1971).
+    """
+    if degree == 1:
+        return DUNAVANT_5
+    n = 2 * degree
+    along, share = np.polynomial.legendre.leggauss(n)
+    away, weight = (np.asarray(v) for v in roots_jacobi(n, 0.0, 1.0)[:2])
+    along, away = (along + 1) / 2, (away + 1) / 2
+    x, y = np.outer(away, along).ravel(), np.outer(away, 1 - along).ravel()
+    return np.stack([1 - x - y, x, y], -1), np.outer(weight / weight.sum(), share / share.sum()).ravel()
+
+
 @dataclass(frozen=True)
 class Rule:
     """A flat quadrature rule over elements.
 
     `points` (n, 2) inside the element's square, `weights` (n,) in lattice units of area (0: padding) and
-    `element` (n,) the position of the element in its list.
+    `element` (n,) the position of the element in its list, the same in every `block` of points.
     """
 
     points: np.ndarray
     weights: np.ndarray
     element: np.ndarray
+    block: int = 1
 
 
-def triangle_rule(corners: np.ndarray, element: np.ndarray) -> Rule:
-    """Gauss rule of degree 5 on triangles (n, 3, 2) of the elements (n,)."""
-    bary, weight = DUNAVANT_5
+def triangle_rule(corners: np.ndarray, element: np.ndarray, degree: int = 1) -> Rule:
+    """Gauss rule on triangles (n, 3, 2) of the elements (n,), for weights of a degree."""
+    bary, weight = triangle_points(degree)
     edge1, edge2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = np.abs(edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0]) / 2
     points = np.einsum("qk,nkd->nqd", bary, corners)
-    return Rule(points.reshape(-1, 2), (area[:, None] * weight).ravel(), np.repeat(element, len(weight)))
+    owner = np.repeat(element, len(weight))
+    return Rule(points.reshape(-1, 2), (area[:, None] * weight).ravel(), owner, len(weight))
 
 
 def triangulate(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

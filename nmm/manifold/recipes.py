@@ -16,7 +16,7 @@ from nmm.capacity import Room, padded
 from nmm.errors import GeometryError
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import piece_triangles
-from nmm.manifold.quadrature import DUNAVANT_5, edge_moments
+from nmm.manifold.quadrature import edge_moments, triangle_points
 from nmm.manifold.splitting import coordinate, snap_to_lines
 from nmm.pytrees import tree
 
@@ -100,12 +100,15 @@ class Recipes:
         terms = edge_moments(place[self.sides[:, 0]] - origin, place[self.sides[:, 1]] - origin)
         return jax.ops.segment_sum(jnp.stack(terms, -1), self.owner, len(self.anchor))
 
-    def rule(self, place, fine: bool) -> tuple[Any, jax.Array, jax.Array]:
-        """Rows of `rules.piece_rule` that move, their points (n, 2) and weights (n,) in lattice units."""
-        if not fine:
+    def rule(self, place, gauss: int) -> tuple[Any, jax.Array, jax.Array]:
+        """Rows of `rules.piece_rule` that move, their points (n, 2) and weights (n,) in lattice units.
+
+        They are Gauss points for weights of the degree `gauss`, or simplex integration where that is 0.
+        """
+        if not gauss:
             return ((self.rows[:, None] * 3 + np.arange(3)).ravel(), *self.simplex_rule(place))
-        count = len(DUNAVANT_5[1])
-        return ((self.kept[:, None] * count + np.arange(count)).ravel(), *self.gauss_rule(place))
+        count = len(triangle_points(gauss)[1])
+        return ((self.kept[:, None] * count + np.arange(count)).ravel(), *self.gauss_rule(place, gauss))
 
     def simplex_rule(self, place) -> tuple[jax.Array, jax.Array]:
         """Three points a piece (3 pieces, 2) with weights, exact for degree 2; see `quadrature.three_points`.
@@ -127,9 +130,9 @@ class Recipes:
         points = (place[self.anchor] - self.corner)[:, None] + offset
         return points.reshape(-1, 2), jnp.repeat(area / 3, 3)
 
-    def gauss_rule(self, place) -> tuple[jax.Array, jax.Array]:
-        """Gauss points and weights of degree 5 on the triangles of the pieces; see `mesh.piece_rule`."""
-        bary, weight = DUNAVANT_5
+    def gauss_rule(self, place, degree: int) -> tuple[jax.Array, jax.Array]:
+        """Gauss points and weights on the triangles of the pieces; see `mesh.piece_rule`."""
+        bary, weight = triangle_points(degree)
         corners = place[self.triangles] - self.corner[self.triangle_piece][:, None]
         first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         double = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]

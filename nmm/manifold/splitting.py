@@ -113,7 +113,7 @@ def locate(vertices, start, stop, grid: Grid):
 
 
 def edges_of_vertices(vertices, grid: Grid):
-    """Lattice edges that have a vertex strictly between their nodes."""
+    """Lattice edges that have a vertex strictly between their ends."""
     on = on_families(vertices, grid)
     single = on.sum(1) == 1
     family = np.argmax(on[single], 1)
@@ -122,7 +122,7 @@ def edges_of_vertices(vertices, grid: Grid):
 
 
 def split_edges(vertices, edges, grid: Grid):
-    """Split lattice edges at the vertices on them; nodes are appended to the vertices where missing.
+    """Split lattice edges at the vertices on them; corners are appended to the vertices where missing.
 
     Returns the vertices and (ns, 3) rows (start, stop, edge), in the direction of the edges.
     """
@@ -130,7 +130,7 @@ def split_edges(vertices, edges, grid: Grid):
     code = vertices[node].astype(np.int64) @ [1, grid.nx + 1]
     known = np.flatnonzero(node)[np.argsort(code)]
     code = np.sort(code)
-    ends = grid.edge_nodes(edges)
+    ends = grid.edge_corners(edges)
     wanted, position = np.unique(ends, return_inverse=True)
     slot = np.searchsorted(code, wanted)
     found = slot < len(code)
@@ -144,7 +144,7 @@ def split_edges(vertices, edges, grid: Grid):
     base = np.floor(vertices[single]).astype(np.int64)
     on_edge = grid.edge(np.choose(family, [1, 0, 2]), *base.T)
     along = np.where(family == 0, vertices[single, 1] - base[:, 1], vertices[single, 0] - base[:, 0])
-    vertices = np.concatenate([vertices, grid.node_units(wanted[~found])])
+    vertices = np.concatenate([vertices, grid.corner_units(wanted[~found])])
     ends = vertex_of[position.reshape(ends.shape)]
     edge = np.concatenate([edges, edges, on_edge])
     place = np.concatenate([np.zeros(len(edges)), np.ones(len(edges)), along])

@@ -53,10 +53,10 @@ def stack(manifolds: Sequence[Manifold]) -> Stack:
     first = manifolds[0].grid
     for number, manifold in enumerate(manifolds):
         grid = manifold.grid
-        if (grid.shape, grid.nx, grid.ny) != (first.shape, first.nx, first.ny):
+        if (grid.weights, grid.nx, grid.ny) != (first.weights, first.nx, first.ny):
             raise InputError(
-                f"manifold {number} has {grid.nx} x {grid.ny} squares ({grid.shape}), "
-                f"the first one {first.nx} x {first.ny} ({first.shape})",
+                f"manifold {number} has {grid.nx} x {grid.ny} squares ({grid.shape}, degree {grid.degree}), "
+                f"the first one {first.nx} x {first.ny} ({first.shape}, degree {first.degree})",
                 where="stack",
                 hint="give nmm.lattice the same cell, origin and angle, and domains the same bounding box",
             )

@@ -13,7 +13,6 @@ import shapely
 
 from nmm.cover.branch import COUNT, branch_functions
 from nmm.cover.lattice import Grid
-from nmm.cover.weights import hat_gradients, hat_values
 from nmm.domain.geometry import Geometry
 from nmm.domain.tips import Tip, find_tips
 from nmm.manifold.mesh import cell_corners
@@ -305,7 +304,7 @@ def singular_basis(manifold: "Manifold", element: np.ndarray, xi: np.ndarray):
     row, xi = cover.row[element[here]], np.asarray(xi)[here]
     cell = manifold.element_cells()[element[here]]
     upper = cell % 2 == 1
-    w, dw = hat_values(grid.shape, xi, upper), hat_gradients(grid.shape, xi, upper)
+    w, dw = grid.weights.values(xi, upper), grid.weights.gradients(xi, upper)
     place, wide = grid.corner(cell) + xi, COUNT * grid.nodes_per_cell
     patches, values, gradients = [], [], []
     for t in range(cover.which.shape[1]):

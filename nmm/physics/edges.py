@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nmm.manifold.manifold import Manifold
-from nmm.manifold.quadrature import GAUSS_SEGMENT
+from nmm.manifold.quadrature import segment_rule
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Edge:
 
 
 def edge_along(manifold: Manifold, number, interval, piece, ends, normal) -> Edge:
-    """Three Gauss points on an `interval` (n, 2) of stretches with `ends` (n, 2, 2) in squares of pieces."""
-    nodes, weights = GAUSS_SEGMENT
+    """Gauss points on an `interval` (n, 2) of stretches with `ends` (n, 2, 2) in squares of pieces."""
+    nodes, weights = segment_rule(manifold.grid.degree)
     start, chord = ends[:, 0], ends[:, 1] - ends[:, 0]
     width = interval[:, 1:] - interval[:, :1]
     along, share = interval[:, :1] + width * (nodes + 1) / 2, width * weights / 2

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nmm.cover.weights import hat_gradients, hat_values
 from nmm.errors import InputError, SelectionError
 from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
-from nmm.manifold.quadrature import GAUSS_SEGMENT
+from nmm.manifold.quadrature import segment_rule
 from nmm.manifold.tips import at_tips
 from nmm.physics.bond import Bond, bonds_of_seams
 from nmm.physics.boundary import SCALAR, PointLoad, Term
@@ -229,14 +228,14 @@ def check_conflicts(terms, selections: list[Selection], facets: Facets, componen
 
 
 def edge_points(manifold: Manifold, selection: Selection) -> Edge:
-    """Three Gauss points on every selected interval of a facet."""
+    """Gauss points on every selected interval of a facet."""
     facet, interval = np.asarray(selection.facet), np.asarray(selection.interval)
     piece, ends = manifold.facet_piece[facet], manifold.facet_ends[facet]
     return edge_along(manifold, facet, interval, piece, ends, manifold.facet_normal[facet])
 
 
 def seam_points(manifold: Manifold, bond: np.ndarray) -> Seams:
-    """Three Gauss points on every seam, whose bonds are `bond`; in the order of the pairs of pieces.
+    """Gauss points on every seam, whose bonds are `bond`; in the order of the pairs of pieces.
 
     Fluxes are those a little inside, as material that is given by place may jump on the border itself.
     """
@@ -252,15 +251,14 @@ def seam_points(manifold: Manifold, bond: np.ndarray) -> Seams:
     inwards = BESIDE * first.normal @ manifold.grid.rotation
     first = replace(first, host_xi=first.host_xi - inwards)
     second = replace(second, host_xi=second.host_xi + inwards)
-    return Seams((first, second), np.repeat(bond[order], len(GAUSS_SEGMENT[0])))
+    return Seams((first, second), np.repeat(bond[order], len(segment_rule(manifold.grid.degree)[0])))
 
 
 def basis(manifold: Manifold, cell: np.ndarray, xi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights (n, k) and their gradients (n, k, 2) in the user's coordinates, at points of cells."""
     upper = cell % 2 == 1
-    values = hat_values(manifold.shape, xi, upper)
-    gradients = hat_gradients(manifold.shape, xi, upper) @ (manifold.grid.rotation.T / manifold.grid.h)
-    return values, gradients
+    gradients = manifold.weights.gradients(xi, upper) @ (manifold.grid.rotation.T / manifold.grid.h)
+    return manifold.weights.values(xi, upper), gradients
 
 
 def coefficient_values(model: Model, at: Places, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from nmm.errors import InputError
 from nmm.expressions import parse
 from nmm.manifold.manifold import Manifold
-from nmm.manifold.rules import element_points, fine_rule
+from nmm.manifold.rules import element_rule
 from nmm.manifold.tips import at_tips
 from nmm.physics.values import environment
 from nmm.results.energies import energy_product
@@ -90,13 +90,8 @@ def value_and_gradient(function, points):
 
 def energy_rule(manifold: Manifold, fine: bool):
     """Elements, positions and weights of the quadrature in which energies are measured."""
-    if fine:
-        rule = fine_rule(manifold)
-        element, points, weights = rule.element, rule.points, rule.weights
-    else:
-        three, area = element_points(manifold)
-        element, points = np.repeat(np.arange(len(area)), 3), three.reshape(-1, 2)
-        weights = np.repeat(area / 3, 3)
+    rule = element_rule(manifold, fine)
+    element, points, weights = rule.element, rule.points, rule.weights
     if manifold.host.tips is not None:
         keep = ~at_tips(manifold, element)
         more = manifold.host.tips.flat_rule()

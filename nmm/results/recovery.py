@@ -1,8 +1,9 @@
-"""Recovered gradients: in every physical patch the raw gradient is fitted by a linear polynomial.
+"""Recovered gradients: in every physical patch the raw gradient is fitted by a polynomial.
 
-The fit is the L2 projection over the patch, done separately for each material region, so that neither a
-crack nor an interface is smeared; the polynomials are blended by the weight functions. The result is
-itself an approximation on the same physical cover, of one order more than the raw gradient.
+Its degree is that of the weights. The fit is the L2 projection over the patch, done separately for each
+material region, so that neither a crack nor an interface is smeared; the polynomials are blended by the
+weight functions. The result is itself an approximation on the same physical cover, of one order more than
+the raw gradient.
 """
 
 from dataclasses import dataclass
@@ -11,22 +12,30 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.sparse import csr_array
 
-from nmm.cover.weights import hat_gradients, hat_values
 from nmm.manifold.manifold import Manifold
-from nmm.manifold.rules import element_points
+from nmm.manifold.rules import element_rule
 from nmm.manifold.tips import singular_basis
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """Polynomials of each (patch, region): `coefficients` (n, 3, components, 2) of 1, ξ - ξ_node, η - η_node.
+    """Polynomials of each (patch, region): `coefficients` (n, terms, components, 2) of `monomials`.
 
-    `slot` (elements, k) is the row for each weight of each element.
+    Their origin lies `anchor` (n, 2) away from the node, in lattice units. `slot` (elements, k) is the row
+    for each weight of each element.
     """
 
     coefficients: np.ndarray
+    anchor: np.ndarray
     slot: np.ndarray
+
+
+def monomials(offset: np.ndarray, degree: int) -> np.ndarray:
+    """1, x, y, x², … up to a degree (..., terms) of offsets (..., 2), in halves of a support."""
+    x, y = np.moveaxis(offset * (2 / (degree + 1)), -1, 0)
+    return np.stack([x ** (n - j) * y**j for n in range(degree + 1) for j in range(n + 1)], -1)
 
 
 def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.ndarray) -> Any:
@@ -34,7 +43,7 @@ def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.nda
     cell = manifold.element_cells()[element]
     local = dofs[manifold.element_patches()[element]]
     xp = jnp if isinstance(local, jax.Array) else np
-    by_xi = hat_gradients(manifold.shape, xi, cell % 2 == 1, xp)
+    by_xi = manifold.weights.gradients(xi, cell % 2 == 1, xp)
     gradient = by_xi @ (manifold.grid.rotation.T / manifold.grid.h)
     result = xp.einsum("nai,nac->nci", gradient, local)
     rows, patches, _, slopes = singular_basis(manifold, element, xi)
@@ -50,61 +59,61 @@ def add_rows(array: Any, rows: np.ndarray, values: Any) -> Any:
 
 
 def recover(manifold: Manifold, dofs: np.ndarray) -> Recovered:
-    """Fit a linear polynomial to the gradient in every physical patch."""
+    """Fit a polynomial to the gradient in every physical patch."""
     grid = manifold.grid
     patches, regions = manifold.element_patches(), manifold.element_regions()
-    points, area = element_points(manifold)
     n, k = patches.shape
-    gradient = raw_gradients(manifold, dofs, np.repeat(np.arange(n), 3), points.reshape(-1, 2))
-    c = gradient.shape[1]
-    gradient = gradient.reshape(n, 3, c * 2)
     many = len(manifold.geometry.regions) + 1
     _, slot = np.unique(patches * many + regions[:, None] + 1, return_inverse=True)
     slot = slot.reshape(n, k)
     count = int(slot.max()) + 1
-    weight = area / 3
     cells = manifold.element_cells()
     origin = grid.node_units(grid.cell_nodes(cells)) - grid.corner(cells)[:, None]
-    gram, right = np.zeros((count, 3, 3)), np.zeros((count, 3, c * 2))
-    where, amount = np.zeros((count, 2)), np.zeros(count)
+    rule = element_rule(manifold, False)
+    gradient = raw_gradients(manifold, dofs, rule.element, rule.points)
+    c = gradient.shape[1]
+    gradient = gradient.reshape(len(gradient), c * 2)
+    terms = (grid.degree + 1) * (grid.degree + 2) // 2
+    gram, right = np.zeros((count, terms, terms)), np.zeros((count, terms, c * 2))
     for a in range(k):
-        offset = points - origin[:, a][:, None]
-        p = np.concatenate([np.ones((n, 3, 1)), offset], -1)
-        np.add.at(gram, slot[:, a], np.einsum("n,nqi,nqj->nij", weight, p, p))
-        np.add.at(right, slot[:, a], np.einsum("n,nqi,nqd->nid", weight, p, gradient))
-        np.add.at(where, slot[:, a], area[:, None] * offset.mean(1))
-        np.add.at(amount, slot[:, a], area)
-    centre = where / amount[:, None]
-    coefficients = fit(gram, right, amount, centre)
-    thin = np.flatnonzero(poor(gram, amount, centre))
+        p = monomials(rule.points - origin[rule.element, a], grid.degree)
+        rows = slot[rule.element, a]
+        gather = csr_array((rule.weights, (rows, np.arange(len(rows)))), (count, len(rows)))
+        for i in range(terms):
+            gram[:, i] += gather @ (p[:, i : i + 1] * p)
+            right[:, i] += gather @ (p[:, i : i + 1] * gradient)
+    coefficients = fit(gram, right)
+    thin, anchor = np.flatnonzero(poor(gram, grid.degree)), np.zeros((count, 2))
     if len(thin):
-        borrow(coefficients, thin, slot, amount, origin)
-    return Recovered(coefficients.reshape(count, 3, c, 2), slot)
+        borrow(coefficients, anchor, thin, slot, gram[:, 0, 0], origin)
+    return Recovered(coefficients.reshape(count, terms, c, 2), anchor, slot)
 
 
-def covariance(gram, amount, centre):
-    """Second moments (n, 2, 2) about the centroid, per area."""
-    return gram[:, 1:, 1:] / amount[:, None, None] - centre[:, :, None] * centre[:, None, :]
+def covariance(gram: np.ndarray) -> np.ndarray:
+    """Second moments (n, terms - 1, terms - 1) of the monomials about their means, per area."""
+    mean = gram[:, 0, 1:] / gram[:, :1, 0]
+    return gram[:, 1:, 1:] / gram[:, :1, :1] - mean[:, :, None] * mean[:, None, :]
 
 
-def poor(gram, amount, centre) -> np.ndarray:
+def poor(gram: np.ndarray, degree: int) -> np.ndarray:
     """Patches too small or too thin for a slope: they borrow the polynomial of a neighbour."""
-    spread = np.linalg.eigvalsh(covariance(gram, amount, centre))
-    return (amount < 0.3) | (spread[:, 0] < 0.03)
+    spread = np.linalg.eigvalsh(covariance(gram[:, :3, :3]))
+    return (gram[:, 0, 0] < 0.3 * ((degree + 1) / 2) ** 2) | (spread[:, 0] < 0.03)
 
 
-def fit(gram, right, amount, centre) -> np.ndarray:
+def fit(gram: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Least-squares polynomials, regularised so that a patch without extent gets its mean."""
-    mean = right[:, 0] / amount[:, None]
-    spread = covariance(gram, amount, centre) + 1e-9 * np.eye(2)
-    moment = right[:, 1:] / amount[:, None, None] - centre[:, :, None] * mean[:, None, :]
+    amount = gram[:, :1, 0]
+    mean, centre = right[:, 0] / amount, gram[:, 0, 1:] / amount
+    spread = covariance(gram) + 1e-9 * np.eye(centre.shape[1])
+    moment = right[:, 1:] / amount[:, :, None] - centre[:, :, None] * mean[:, None, :]
     slope = np.linalg.solve(spread, moment)
     value = mean - np.einsum("nd,ndm->nm", centre, slope)
     return np.concatenate([value[:, None], slope], 1)
 
 
-def borrow(coefficients, thin, slot, amount, origin):
-    """Replace the polynomials of thin patches by the best neighbour's, moved to their own node.
+def borrow(coefficients, anchor, thin, slot, amount, origin):
+    """Replace the polynomials of thin patches by the best neighbour's.
 
     Neighbours are patches that share an element; three sweeps reach across runs of thin patches.
     """
@@ -118,19 +127,18 @@ def borrow(coefficients, thin, slot, amount, origin):
             return
         best = quality[slot[rows]].argmax(1)
         giver = slot[rows, best]
-        new, strength = coefficients.copy(), np.zeros_like(quality)
+        new, shifted, strength = coefficients.copy(), anchor.copy(), np.zeros_like(quality)
         order = np.argsort(quality[giver], kind="stable")
         rows, best, giver = rows[order], best[order], giver[order]
         for a in range(k):
             mine = todo[rows, a]
             taker = slot[rows[mine], a]
-            move = origin[rows[mine], a] - origin[rows[mine], best[mine]]
-            moved = coefficients[giver[mine]].copy()
-            moved[:, 0] += np.einsum("nd,ndm->nm", move, moved[:, 1:])
+            move = origin[rows[mine], best[mine]] - origin[rows[mine], a]
             better = quality[giver[mine]] >= strength[taker]
-            new[taker[better]] = moved[better]
+            new[taker[better]] = coefficients[giver[mine]][better]
+            shifted[taker[better]] = (anchor[giver[mine]] + move)[better]
             strength[taker[better]] = quality[giver[mine]][better]
-        coefficients[:] = new
+        coefficients[:], anchor[:] = new, shifted
         fresh = strength > 0
         quality[fresh & (quality == 0)] = 1e-3 * strength[fresh & (quality == 0)]
 
@@ -141,7 +149,8 @@ def recovered_gradients(
     """Recovered gradient (n, components, 2) at points of elements."""
     grid = manifold.grid
     cell = manifold.element_cells()[element]
-    values = hat_values(manifold.shape, xi, cell % 2 == 1)
+    values = manifold.weights.values(xi, cell % 2 == 1)
     offset = xi[:, None] - (grid.node_units(grid.cell_nodes(cell)) - grid.corner(cell)[:, None])
-    p = np.concatenate([np.ones((*offset.shape[:2], 1)), offset], -1)
-    return np.einsum("na,nai,naicd->ncd", values, p, recovered.coefficients[recovered.slot[element]])
+    slot = recovered.slot[element]
+    p = monomials(offset - recovered.anchor[slot], grid.degree)
+    return np.einsum("na,nai,naicd->ncd", values, p, recovered.coefficients[slot])

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from nmm.cover.weights import hat_values
 from nmm.errors import InputError
 from nmm.fracture.intensity import enriched, stress_intensity, tips_left_out
 from nmm.manifold.locate import locate
@@ -128,7 +127,7 @@ class Solution:
 
     def _values(self, element, xi) -> Any:
         cell = self.manifold.element_cells()[element]
-        weights = hat_values(self.manifold.shape, xi, cell % 2 == 1)
+        weights = self.manifold.weights.values(xi, cell % 2 == 1)
         local = self.dofs[self.manifold.element_patches()[element]]
         u = module_of(local).einsum("na,nac->nc", weights, local)
         rows, patches, values, _ = singular_basis(self.manifold, element, xi)

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.sparse import csr_array
 
-from nmm.cover.weights import hat_values
 from nmm.errors import InputError
 from nmm.manifold.locate import locate
 from nmm.manifold.quadrature import Rule
@@ -19,11 +16,12 @@ from nmm.physics.problem import Problem, basis, coefficient_values
 from nmm.physics.values import by_cell, evaluate
 from nmm.solve.boundary import add_boundary, raise_not_finite
 from nmm.solve.ghost import ghost_elements
-from nmm.solve.linearise import linearise, pad, roomy
+from nmm.solve.linearise import linearise
+from nmm.solve.sums import element_sums
 from nmm.solve.tips import TipPoints, beyond, edge_functions, tip_matrices, tip_points
 
 CHUNK = 40_000
-"""Cells whose matrices are computed at once."""
+"""Cells, or points of pieces, whose matrices are computed at once."""
 
 
 @dataclass
@@ -39,31 +37,6 @@ class System:
     beta: np.ndarray
 
 
-def element_sums(gradients, weights, tangent, stress, owner, count: int):
-    """Matrices (count, kc, kc) and loads (count, kc) of elements from their points (n,)."""
-    size, slots = roomy(len(weights)), roomy(count)
-    padding = size - len(weights)
-    arrays = (
-        pad(gradients, size),
-        np.concatenate([weights, np.zeros(padding)]),
-        pad(tangent, size),
-        pad(stress, size),
-        np.concatenate([owner, np.zeros(padding, owner.dtype)]),
-    )
-    matrices, loads = _element_sums(*arrays, slots)
-    return np.asarray(matrices)[:count], np.array(loads[:count])
-
-
-@partial(jax.jit, static_argnums=5)
-def _element_sums(gradients, weights, tangent, stress, owner, count):
-    n, k, _ = gradients.shape
-    c = tangent.shape[1]
-    scaled = jnp.einsum("n,ncidj,nbj->ncidb", weights, tangent, gradients)
-    matrices = jnp.einsum("nai,ncidb->nacbd", gradients, scaled).reshape(n, k * c, k * c)
-    loads = -jnp.einsum("n,nai,nci->nac", weights, gradients, stress).reshape(n, k * c)
-    return jax.ops.segment_sum(matrices, owner, count), jax.ops.segment_sum(loads, owner, count)
-
-
 def whole_elements(problem: Problem, params: Mapping[str, Any]):
     """Matrices (n, kc, kc) and loads (n, kc) of the whole cells, and the body force at their points."""
     manifold, model = problem.manifold, problem.model
@@ -77,11 +50,12 @@ def whole_elements(problem: Problem, params: Mapping[str, Any]):
     forces = []
     for kind in kinds:
         mine = np.flatnonzero(cells % 2 == kind) if manifold.shape == "triangle" else np.arange(len(cells))
-        groups = region[mine] if constant else np.arange(len(mine)) // CHUNK
+        points, weights = reference_rule(manifold, bool(kind), problem.fine)
+        chunk = CHUNK * 3 // len(weights)
+        groups = region[mine] if constant else np.arange(len(mine)) // chunk
         for group in np.unique(groups):
             chosen = mine[groups == group]
             sample = chosen[:1] if constant else chosen
-            points, weights = reference_rule(manifold, bool(kind), problem.fine)
             K, f, source = volume(problem, params, cells[sample], region[sample], points, weights)
             matrices[chosen], loads[chosen] = K, f
             forces.append((cells[chosen], points, weights, source, constant))
@@ -93,7 +67,7 @@ def volume(problem: Problem, params, cells, region, points, weights):
     n, q = len(cells), len(points)
     flat_cell = np.repeat(cells, q)
     flat = np.tile(points, (n, 1))
-    rule = Rule(flat, np.tile(weights, n), np.repeat(np.arange(n), q))
+    rule = Rule(flat, np.tile(weights, n), np.repeat(np.arange(n), q), q)
     return integrate(problem, params, flat_cell, np.repeat(region, q), rule, n)
 
 
@@ -105,7 +79,7 @@ def integrate(problem: Problem, params, cell, region, rule: Rule, count: int):
     values, gradients = basis(manifold, cell, rule.points)
     coefficients = coefficient_values(model, at, params)
     tangent, stress = linearise(model.density, model.components, coefficients)
-    matrices, loads = element_sums(gradients, weight, tangent, stress, rule.element, count)
+    matrices, loads = element_sums(gradients, weight, tangent, stress, rule.element, count, rule.block)
     name = "physics.source" if model.components == 1 else "physics.body_force"
     source = np.asarray(evaluate(model.source, at, params, name)) * weight[:, None]
     if not np.isfinite(source).all():
@@ -122,12 +96,13 @@ def piece_elements(problem: Problem, params: Mapping[str, Any]):
     kc = manifold.grid.nodes_per_cell * model.components
     matrices, loads = np.zeros((manifold.pieces, kc, kc)), np.zeros((manifold.pieces, kc))
     source = np.zeros((len(rule.weights), model.components))
-    for begin in range(0, len(rule.weights), CHUNK):
-        part = slice(begin, begin + CHUNK)
+    step = CHUNK // rule.block * rule.block
+    for begin in range(0, len(rule.weights), step):
+        part = slice(begin, begin + step)
         element = rule.element[part]
         base = element[0]
         size = element[-1] - base + 1
-        shifted = Rule(rule.points[part], rule.weights[part], element - base)
+        shifted = Rule(rule.points[part], rule.weights[part], element - base, rule.block)
         K, f, s = integrate(
             problem, params, manifold.piece_cell[element], manifold.piece_region[element], shifted, int(size)
         )
@@ -156,7 +131,7 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
     forces["body force" if model.components > 1 else "source"] = body_points(problem, bodies, rule, source)
     for term, element, xi, force in point_loads(problem, params):
         cell = manifold.element_cells()[element]
-        weights = hat_values(manifold.shape, xi[None], np.array([cell % 2 == 1]))[0]
+        weights = manifold.weights.values(xi[None], np.array([cell % 2 == 1]))[0]
         np.add.at(load, dofs[element], (weights[:, None] * force).ravel())
         forces[term.name] = (np.array([term.at]), force[None])
     matrix = sparse(np.concatenate([K_whole, K_piece]), dofs, size)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from nmm.cover.polynomials import polynomial_gradients
 from nmm.errors import InputError
 from nmm.manifold.quadrature import Rule
 from nmm.manifold.rules import reference_rule
@@ -21,6 +22,7 @@ from nmm.physics.problem import Edge, Problem, basis, coefficient_values
 from nmm.physics.values import Places, evaluate
 from nmm.solve.linearise import linearise
 from nmm.solve.seams import add_seams, seam_fluxes
+from nmm.solve.sums import element_sums
 
 PENALTY = 1e3
 """Penalty coefficient in units of stiffness over cell size, where penalty is asked for."""
@@ -113,7 +115,7 @@ def raise_not_finite(name, points, values):
 def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edge, Any]]) -> np.ndarray:
     """β (elements,) = 2 trace(K⁺T) of each element that hosts a Dirichlet boundary or a seam, else zero.
 
-    Works with monomials scaled to the bounding box of each host, so that slivers keep their digits.
+    Works with polynomials scaled to the bounding box of each host, so that slivers keep their digits.
     """
     manifold, model = problem.manifold, problem.model
     c, grid = model.components, manifold.grid
@@ -129,20 +131,14 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
     to_user = grid.rotation.T / grid.h
 
     def gradients(xi, which):
-        local = (xi - centre[which]) / size[which]
-        one, zero = np.ones(len(xi)), np.zeros(len(xi))
-        rows = [np.stack([one, zero], -1), np.stack([zero, one], -1)]
-        if manifold.shape == "quad":
-            rows.append(local[:, ::-1])
-        return np.stack(rows, 1) / size[which][:, None, :] @ to_user
+        by_local = polynomial_gradients(manifold.weights, (xi - centre[which]) / size[which])
+        return by_local / size[which][:, None, :] @ to_user
 
     at = problem.places(cells[element], xi, manifold.element_regions()[element])
-    tangent, _ = linearise(model.density, c, coefficient_values(model, at, params))
+    tangent, stress = linearise(model.density, c, coefficient_values(model, at, params))
     b = gradients(xi, owner)
     m = b.shape[1] * c
-    energy = np.einsum("n,nai,ncidj,nbj->nacbd", weight, b, tangent, b).reshape(-1, m, m)
-    K = np.zeros((len(hosts), m, m))
-    np.add.at(K, owner, energy)
+    K, _ = element_sums(b, weight, tangent, stress, owner, len(hosts), rule.block)
     T = np.zeros_like(K)
     start = 0
     for edge, term in held:
@@ -166,7 +162,7 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
 
 
 def host_rule(problem: Problem, rule: Rule, hosts: np.ndarray):
-    """Element, position and weight of the quadrature points of host elements."""
+    """Element, position and weight of the points of host elements, in blocks like those of `rule`."""
     manifold = problem.manifold
     whole = len(manifold.whole_list)
     pieces = np.flatnonzero(np.isin(rule.element, hosts - whole))
@@ -177,6 +173,8 @@ def host_rule(problem: Problem, rule: Rule, hosts: np.ndarray):
         if manifold.shape == "triangle":
             mine = mine[cells[mine] % 2 == upper]
         points, weights = reference_rule(manifold, upper, problem.fine)
+        more = -len(weights) % rule.block
+        points, weights = np.pad(points, ((0, more), (0, 0)), constant_values=0.5), np.pad(weights, (0, more))
         element.append(np.repeat(mine, len(weights)))
         xi.append(np.tile(points, (len(mine), 1)))
         weight.append(np.tile(weights, len(mine)))

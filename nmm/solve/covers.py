@@ -1,8 +1,10 @@
 """Mathematical and physical cover of one level, and the next coarser one.
 
-The lattice is coarsened by two. Four whole cells make a whole coarse cell; all other elements of a coarse
-cell that are linked become one coarse piece. Nothing is cut again, so that every coarse space lies exactly
-in the finer one, whatever the tolerances of the cut. The work is proportional to the pieces, not the cells.
+The lattice is coarsened by two. Four whole cells make a whole coarse cell, unless it lies in the support of a
+weight with several patches and not in the first of them (for splines: on the far side of a crack, where the
+finer weights do not reach); all other elements of a coarse cell that are linked become one coarse piece.
+Nothing is cut again, so that every coarse space lies exactly in the finer one, whatever the tolerances of the
+cut. The work is proportional to the pieces, not the cells.
 """
 
 from dataclasses import dataclass, replace
@@ -12,18 +14,19 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from nmm.capacity import Room
-from nmm.cover.weights import hat_values
+from nmm.cover.lattice import Grid
 from nmm.manifold.manifold import Manifold
-from nmm.solve.stencil import CORNERS
+from nmm.manifold.patches import Links, physical_patches, whole_neighbours
 
 
 @dataclass(frozen=True)
 class Cover:
-    """A cover on the host: elements are cells by number, and pieces from `cells` on."""
+    """A cover on the host: elements are cells by number, and pieces from `cells` on.
 
-    shape: str
-    nx: int
-    ny: int
+    `links` (n, 2) are the pairs of neighbouring elements, without those of two whole cells.
+    """
+
+    grid: Grid
     whole: np.ndarray
     piece_cell: np.ndarray
     patches: np.ndarray
@@ -32,16 +35,24 @@ class Cover:
     level: int
 
     @property
+    def nx(self) -> int:
+        return self.grid.nx
+
+    @property
+    def ny(self) -> int:
+        return self.grid.ny
+
+    @property
     def types(self) -> int:
-        return len(CORNERS[self.shape])
+        return self.grid.weights.types
 
     @property
     def cells(self) -> int:
-        return self.nx * self.ny * self.types
+        return self.grid.cells
 
     @property
     def nodes(self) -> int:
-        return (self.nx + 1) * (self.ny + 1)
+        return self.grid.nodes
 
     def cell_of(self, element: np.ndarray) -> np.ndarray:
         """Lattice cell of elements."""
@@ -56,9 +67,7 @@ class Cover:
 
     def cell_nodes(self, cell: np.ndarray) -> np.ndarray:
         """Nodes (n, k) of cells."""
-        square, kind = self.square(cell)
-        corner = square[:, None] + np.array(CORNERS[self.shape])[kind]
-        return corner[..., 1] * (self.nx + 1) + corner[..., 0]
+        return self.grid.cell_nodes(cell)
 
     def patches_of(self, element: np.ndarray) -> np.ndarray:
         """Patches (n, k) of elements."""
@@ -79,9 +88,7 @@ def finest(manifold: Manifold) -> Cover:
     whole_list = manifold.whole_list
     number = np.concatenate([whole_list, grid.cells + np.arange(count)])
     return Cover(
-        grid.shape,
-        grid.nx,
-        grid.ny,
+        grid,
         np.asarray(manifold.whole),
         manifold.piece_cell[:count].astype(np.int64),
         manifold.piece_patches[:count].astype(np.int64),
@@ -91,47 +98,22 @@ def finest(manifold: Manifold) -> Cover:
     )
 
 
-def neighbours(cover: Cover, cell: np.ndarray) -> np.ndarray:
-    """Pairs (n, 2) of the given cells and the whole cells beside them."""
-    (i, j), kind = cover.square(cell)[0].T, cover.square(cell)[1]
-    if cover.shape == "quad":
-        moves = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)]
-        steps = [(np.full_like(i, dx), np.full_like(i, dy), 0 * i) for dx, dy, _ in moves]
-    else:
-        upper = kind == 1
-        steps = [
-            (0 * i, 0 * i, 1 - kind),
-            (np.where(upper, 0, 0), np.where(upper, 1, -1), 1 - kind),
-            (np.where(upper, -1, 1), 0 * i, 1 - kind),
-        ]
-    result = []
-    for dx, dy, other in steps:
-        x, y = i + dx, j + dy
-        inside = (x >= 0) & (x < cover.nx) & (y >= 0) & (y < cover.ny)
-        there = (np.where(inside, y, 0) * cover.nx + np.where(inside, x, 0)) * cover.types + other
-        good = inside & cover.whole[there]
-        result.append(np.stack([cell[good], there[good]], -1))
-    return np.concatenate(result)
-
-
 def home_of(cover: Cover, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coarse cell of cells, and their square's place (n, 2) within the coarse square."""
     square, kind = cover.square(cell)
     coarse = square // 2
     within = square - 2 * coarse
     number = coarse[:, 1] * (-(-cover.nx // 2)) + coarse[:, 0]
-    if cover.shape == "triangle":
+    if cover.grid.shape == "triangle":
         upper = (within[:, 1] > within[:, 0]) | ((within[:, 0] == within[:, 1]) & (kind == 1))
         number = 2 * number + upper
     return number, within
 
 
 def two_scale(cover: Cover, cell: np.ndarray) -> np.ndarray:
-    """Values (n, k, k) of the weights of the coarse cell at the nodes of each cell."""
+    """The weights of the coarse cell in terms of those of each cell (n, k, k)."""
     home, within = home_of(cover, cell)
-    kind = cell % cover.types
-    xi = (within[:, None] + np.array(CORNERS[cover.shape])[kind]) / 2
-    return hat_values(cover.shape, xi, np.broadcast_to((home % cover.types == 1)[:, None], xi.shape[:2]))
+    return cover.grid.weights.two_scale(within, cell % cover.types, home % cover.types == 1)
 
 
 def coarsen(fine: Cover, room: Room) -> tuple[Cover, np.ndarray, np.ndarray]:
@@ -140,7 +122,8 @@ def coarsen(fine: Cover, room: Room) -> tuple[Cover, np.ndarray, np.ndarray]:
     Parents are a function table (cells + pieces,): coarse elements by number.
     """
     nx, ny = -(-fine.nx // 2), -(-fine.ny // 2)
-    cells = nx * ny * fine.types
+    grid = replace(fine.grid, nx=nx, ny=ny, h=2 * fine.grid.h)
+    cells = grid.cells
     children = whole_children(fine, nx, ny)
     whole = children == 4
     mixed = (children > 0) & ~whole
@@ -150,7 +133,7 @@ def coarsen(fine: Cover, room: Room) -> tuple[Cover, np.ndarray, np.ndarray]:
     home_child, _ = home_of(fine, candidates)
     element = np.concatenate([pieces, candidates])
     home = np.concatenate([home_piece, home_child])
-    links = np.concatenate([fine.links, neighbours(fine, candidates)])
+    links = np.concatenate([fine.links, whole_neighbours(candidates, fine.whole, fine.grid)])
     local = np.full(fine.cells + len(pieces), -1)
     local[element] = np.arange(len(element))
     a, b = local[links].T
@@ -174,11 +157,28 @@ def coarsen(fine: Cover, room: Room) -> tuple[Cover, np.ndarray, np.ndarray]:
     up = up[up[:, 0] != up[:, 1]]
     key = np.unique(up.min(1) * (cells + count) + up.max(1))
     links = np.stack([key // (cells + count), key % (cells + count)], -1)
-    none = np.zeros((count, 0), np.int64)
-    coarse = Cover(fine.shape, nx, ny, whole, piece_cell, none, links, 0, fine.level + 1)
-    patches, total = coarse_patches(coarse)
-    total = room(f"patches of level {coarse.level}", total + 1)
-    return replace(coarse, patches=patches, count=total), candidates, parent
+    size = np.bincount(label, minlength=count).astype(float)
+    linked = Links(links[:, 0], links[:, 1], edges_between(links, cells, piece_cell, grid))
+    patches, promoted, more, active, _ = physical_patches(whole, piece_cell, linked, grid, size)
+    if len(promoted):
+        number = np.arange(cells + count)
+        number[promoted] = cells + count + np.arange(len(promoted))
+        links = number[np.concatenate([links, whole_neighbours(promoted, whole, grid)])]
+        whole[promoted] = False
+        piece_cell, patches = np.concatenate([piece_cell, promoted]), np.concatenate([patches, more])
+        children = children_of(fine, promoted)
+        parent[children] = number[home_of(fine, children)[0]]
+        candidates = np.concatenate([candidates, children])
+    total = room(f"patches of level {fine.level + 1}", len(active) + 1)
+    return Cover(grid, whole, piece_cell, patches, links, total, fine.level + 1), candidates, parent
+
+
+def edges_between(links: np.ndarray, cells: int, piece_cell: np.ndarray, grid: Grid) -> np.ndarray:
+    """The lattice edge (n,) between the cells of each pair (n, 2) of elements."""
+    home = np.concatenate([np.arange(cells), piece_cell])[links]
+    first, second = grid.cell_edges(home[:, 0]), grid.cell_edges(home[:, 1])
+    common = (first[:, :, None] == second[:, None, :]).any(2)
+    return first[np.arange(len(first)), common.argmax(1)]
 
 
 def whole_children(fine: Cover, nx: int, ny: int) -> np.ndarray:
@@ -186,7 +186,7 @@ def whole_children(fine: Cover, nx: int, ny: int) -> np.ndarray:
     grid = np.zeros((2 * ny, 2 * nx, fine.types), np.int8)
     grid[: fine.ny, : fine.nx] = fine.whole.reshape(fine.ny, fine.nx, fine.types)
     four = {(dx, dy): grid[dy::2, dx::2] for dx in (0, 1) for dy in (0, 1)}
-    if fine.shape == "quad":
+    if fine.grid.shape == "quad":
         return np.sum([*four.values()], axis=0).reshape(-1)
     lower = four[0, 0][..., 0] + four[1, 1][..., 0] + four[1, 0].sum(-1)
     upper = four[0, 0][..., 1] + four[1, 1][..., 1] + four[0, 1].sum(-1)
@@ -202,7 +202,7 @@ def children_of(fine: Cover, coarse: np.ndarray) -> np.ndarray:
     for dx in (0, 1):
         for dy in (0, 1):
             for t in range(fine.types):
-                if fine.shape == "triangle":
+                if fine.grid.shape == "triangle":
                     mine = (dy > dx) | ((dx == dy) & (t == 1))
                     chosen = base[kind == int(mine)]
                 else:
@@ -212,52 +212,6 @@ def children_of(fine: Cover, coarse: np.ndarray) -> np.ndarray:
                 cell = (y[good] * fine.nx + x[good]) * fine.types + t
                 found.append(cell[fine.whole[cell]])
     return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
-
-
-def coarse_patches(cover: Cover) -> tuple[np.ndarray, int]:
-    """Patches (pieces, k), components of (piece, node) pairs with whole cells for their nodes; and how many.
-
-    Whole cells around a node always belong together, since they do on every finer cover.
-    """
-    pieces = len(cover.piece_cell)
-    k = len(CORNERS[cover.shape][0])
-    code = cover.cell_nodes(cover.piece_cell)
-    nodes = cover.nodes
-    a, b = cover.links.T
-    nodes_a, nodes_b = cover.cell_nodes(cover.cell_of(a)), cover.cell_nodes(cover.cell_of(b))
-
-    def vertex(element, local, node):
-        return np.where(element < cover.cells, node, nodes + (element - cover.cells) * k + local)
-
-    ends = []
-    for i in range(k):
-        for j in range(k):
-            same = nodes_a[:, i] == nodes_b[:, j]
-            node = nodes_a[same, i]
-            ends.append((vertex(a[same], i, node), vertex(b[same], j, node)))
-    first, second = (np.concatenate(v) for v in zip(*ends, strict=True))
-    size = nodes + pieces * k
-    _, label = connected_components(
-        coo_array((np.ones(len(first), np.int8), (first, second)), (size, size)), directed=False
-    )
-    taken = np.zeros(nodes, bool)
-    taken[cover.cell_nodes(np.flatnonzero(cover.whole)).ravel()] = True
-    flat, code = label[nodes:], code.ravel()
-    number = np.full(size, -1)
-    lattice = np.flatnonzero(taken)
-    number[label[lattice]] = lattice
-    open_ = np.flatnonzero(number[flat] < 0)
-    component, where = np.unique(flat[open_], return_index=True)
-    node = code[open_[where]]
-    order = np.argsort(node, kind="stable")
-    component, node = component[order], node[order]
-    leader = np.ones(len(node), bool)
-    leader[1:] = node[1:] != node[:-1]
-    leader &= ~taken[node]
-    number[component[leader]] = node[leader]
-    extra = component[~leader]
-    number[extra] = nodes + np.arange(len(extra))
-    return number[flat].reshape(pieces, k), nodes + len(extra)
 
 
 def parents_of(fine: Cover, parent, element):

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmm.cover.weights import hat_values
+from nmm.cover.weights import Weights, two_scale_coefficients
 from nmm.solve.levels import Level, Step
 from nmm.solve.small import inverse, largest_of_tridiagonal
-from nmm.solve.stencil import CORNERS, Cells, upper_index, with_nodes
+from nmm.solve.stencil import Cells, rimmed, upper_index, with_nodes
 from nmm.solve.system import System, apply, diagonal, gathered, on_lattice, scattered
 
 INTERVAL = {1: 4.0, 2: 4.0, 3: 6.0, 4: 10.0}
@@ -53,17 +53,16 @@ class Smoother:
         return total if self.cells is None else total + on_lattice(self.cells, r)
 
 
-def child_table(shape: str):
+def child_table(weights: Weights):
     """For each coarse type its four children: (type, dx, dy, two-scale relation (k, k))."""
     table = []
-    for kind, corners in enumerate(CORNERS[shape]):
+    for kind in range(weights.types):
         children = []
-        for dx, dy, fine in product((0, 1), (0, 1), range(len(CORNERS[shape]))):
-            if shape == "triangle" and int((dy > dx) or (dx == dy and fine == 1)) != kind:
+        for dx, dy, fine in product((0, 1), (0, 1), range(weights.types)):
+            if weights.shape == "triangle" and int((dy > dx) or (dx == dy and fine == 1)) != kind:
                 continue
-            xi = (np.array([dx, dy]) + np.array(CORNERS[shape][fine])) / 2
-            upper = np.full(len(corners), kind == 1)
-            children.append((fine, dx, dy, hat_values(shape, xi, upper)))
+            relation = weights.two_scale(np.array([[dx, dy]]), np.array([fine]), np.array([kind == 1]))
+            children.append((fine, dx, dy, relation[0]))
         table.append(children)
     return table
 
@@ -71,7 +70,7 @@ def child_table(shape: str):
 def cell_matrices(cells: Cells, index: jax.Array, size: int) -> jax.Array:
     """Matrices (n, kc, kc) of whole cells given by index into the flattened lattice (types, ny, nx)."""
     types, m = cells.theta.shape[:2]
-    inner = cells.theta[:, :, 1:-1, 1:-1]
+    inner = cells.inner
     per_type = inner.shape[2] * inner.shape[3]
     kind, place = index // per_type, index % per_type
     theta = inner.reshape(types, m, per_type)[kind, :, place]
@@ -82,17 +81,15 @@ def cell_matrices(cells: Cells, index: jax.Array, size: int) -> jax.Array:
 
 def coarse_cells(cells: Cells, step: Step, components: int) -> Cells:
     """Matrices of the whole coarse cells, Σ Pᵀ K P over their four children."""
-    shape = cells.shape
-    k = len(CORNERS[shape][0])
-    size = k * components
+    size = cells.weights.per_cell * components
     rows, columns = np.triu_indices(size)
     ny, nx = step.whole.shape[1:]
-    inner = cells.theta[:, :, 1:-1, 1:-1]
+    inner = cells.inner
     inner = jnp.pad(inner, ((0, 0), (0, 0), (0, 2 * ny - inner.shape[2]), (0, 2 * nx - inner.shape[3])))
     unit = np.zeros((len(rows), size, size))
     unit[np.arange(len(rows)), rows, columns] = unit[np.arange(len(rows)), columns, rows] = 1.0
     thetas = []
-    for kind, children in enumerate(child_table(shape)):
+    for kind, children in enumerate(child_table(cells.weights)):
         total = 0.0
         for fine, dx, dy, relation in children:
             wide = np.kron(relation, np.eye(components))
@@ -101,8 +98,8 @@ def coarse_cells(cells: Cells, step: Step, components: int) -> Cells:
             coarse = jnp.einsum("ia,mij,jb->mab", wide, matrices, wide)[:, rows, columns]
             total = total + jnp.einsum("me,myx->eyx", coarse, inner[fine, :, dy::2, dx::2])
         thetas.append(jnp.where(jnp.asarray(step.whole[kind]), total, 0.0))
-    theta = jnp.pad(jnp.stack(thetas), ((0, 0), (0, 0), (1, 1), (1, 1)))
-    return with_nodes(Cells(theta, None, shape), components)
+    theta = rimmed(jnp.stack(thetas), cells.weights)
+    return with_nodes(Cells(theta, None, cells.weights), components)
 
 
 def sandwich(matrices: jax.Array, relation, owner, count: int, components: int) -> jax.Array:
@@ -166,66 +163,70 @@ def smoother(system: System, level: Level, everywhere: bool) -> tuple[Smoother, 
 
 def lattice_nodes(cells: Cells) -> int:
     """Number of lattice nodes."""
-    return (cells.theta.shape[2] - 1) * (cells.theta.shape[3] - 1)
+    rows, columns = cells.lines
+    return rows * columns
 
 
 def inverse_cells(system: System) -> Cells:
     """Inverses of the diagonal blocks that belong to the whole cells, row by row of the lattice."""
     cells, c = system.cells, system.load.shape[0]
     near = neighbour_entries(system)
-    corners = CORNERS[cells.shape]
-    size = len(corners[0]) * c
+    size = cells.weights.per_cell * c
     rows, columns = np.triu_indices(size)
-    inner = cells.theta[:, :, 1:-1, 1:-1]
-    whole = jnp.any(inner != 0, axis=1)
+    whole = jnp.any(cells.inner != 0, axis=1)
     ny, nx = whole.shape[1:]
     thetas = []
-    for kind, places in enumerate(corners):
+    for kind, places in enumerate(cells.weights.nodes):
         parts = [
-            [near[_offset(a, b)][:, :, a[1] : a[1] + ny, a[0] : a[0] + nx] for b in places] for a in places
+            [
+                near[_offset(a, b, cells.weights.degree)][:, :, a[1] : a[1] + ny, a[0] : a[0] + nx]
+                for b in places
+            ]
+            for a in places
         ]
         block = jnp.stack([jnp.stack(row, 2) for row in parts], 0)  # (k, c, c, k, ny, nx): a, i, j, b
         block = jnp.transpose(block, (4, 5, 0, 1, 3, 2)).reshape(ny, nx, size, size)
         theta = jax.lax.map(lambda row: inverse_blocks(row)[:, rows, columns], block)
         thetas.append(jnp.where(whole[kind], jnp.moveaxis(theta, -1, 0), 0.0))
-    theta = jnp.pad(jnp.stack(thetas), ((0, 0), (0, 0), (1, 1), (1, 1)))
-    return with_nodes(Cells(theta, None, cells.shape), c)
+    return with_nodes(Cells(rimmed(jnp.stack(thetas), cells.weights), None, cells.weights), c)
 
 
-def _offset(a, b) -> int:
-    """Number of the step from corner a to corner b among the nine neighbours of a node."""
-    return 3 * (b[1] - a[1] + 1) + b[0] - a[0] + 1
+def _offset(a, b, degree: int) -> int:
+    """Number of the step from node a to node b among the (2p + 1)² neighbours of a node."""
+    return (2 * degree + 1) * (b[1] - a[1] + degree) + b[0] - a[0] + degree
 
 
 def neighbour_entries(system: System) -> jax.Array:
-    """Entries (9, c, c, ny + 1, nx + 1) of the matrix between lattice nodes and their neighbours."""
+    """Entries ((2p + 1)², c, c, ny + p, nx + p) of the matrix between lattice nodes and their neighbours."""
     cells, c = system.cells, system.load.shape[0]
-    rows, columns = (n - 1 for n in cells.theta.shape[-2:])
+    degree = cells.weights.degree
+    side = 2 * degree + 1
+    rows, columns = cells.lines
     nodes = rows * columns
-    total = jnp.zeros((9, c, c, rows, columns), cells.theta.dtype)
-    for kind, corners in enumerate(CORNERS[cells.shape]):
-        index = upper_index(len(corners) * c)
-        for (p, a), (q, b) in product(enumerate(corners), enumerate(corners)):
-            theta = cells.theta[kind, :, 1 - a[1] : 1 - a[1] + rows, 1 - a[0] : 1 - a[0] + columns]
+    total = jnp.zeros((side**2, c, c, rows, columns), cells.theta.dtype)
+    for kind, steps in enumerate(cells.weights.nodes):
+        index = upper_index(len(steps) * c)
+        for (p, a), (q, b) in product(enumerate(steps), enumerate(steps)):
+            theta = cells.at_node(kind, a)
             for i, j in product(range(c), range(c)):
                 row, column = p * c + i, q * c + j
                 if cells.matrices is None:
                     value = theta[index[row, column]]
                 else:
                     value = jnp.tensordot(cells.matrices[kind, :, row, column], theta, 1)
-                total = total.at[_offset(a, b), i, j].add(value)
-    total = jnp.moveaxis(total.reshape(9, c, c, nodes), 3, 1).reshape(9 * nodes, c, c)
+                total = total.at[_offset(a, b, degree), i, j].add(value)
+    total = jnp.moveaxis(total.reshape(-1, c, c, nodes), 3, 1).reshape(-1, c, c)
     batches = [(system.pieces, system.patches), *zip(system.pairs, system.pair_patches, strict=True)]
     for matrices, patches in batches:
         k = patches.shape[1]
         first, second = patches[:, :, None], patches[:, None, :]
         right = second % columns - first % columns
         up = second // columns - first // columns
-        near = (first < nodes) & (second < nodes) & (abs(right) <= 1) & (abs(up) <= 1)
-        where = jnp.where(near, (3 * (up + 1) + right + 1) * nodes + first, 9 * nodes)
+        near = (first < nodes) & (second < nodes) & (abs(right) <= degree) & (abs(up) <= degree)
+        where = jnp.where(near, (side * (up + degree) + right + degree) * nodes + first, side**2 * nodes)
         values = jnp.moveaxis(matrices.reshape(-1, k, c, k, c), 2, 3)
         total = total.at[where.reshape(-1)].add(values.reshape(-1, c, c), mode="drop")
-    return jnp.moveaxis(total.reshape(9, nodes, c, c), 1, 3).reshape(9, c, c, rows, columns)
+    return jnp.moveaxis(total.reshape(-1, nodes, c, c), 1, 3).reshape(-1, c, c, rows, columns)
 
 
 def inverse_blocks(blocks: jax.Array) -> jax.Array:
@@ -293,33 +294,47 @@ def chebyshev(level: Smoother, x, r, degree: int):
     return jax.lax.fori_loop(0, degree - 1, step, (x + d, r, d, 1 / sigma))[0]
 
 
-def prolong(step: Step, coarse: jax.Array, nodes: tuple[int, int], count: int, shape: str) -> jax.Array:
-    """Values (components, count) on the finer cover; `nodes` (rows, columns) of its lattice."""
-    c = coarse.shape[0]
-    ny, nx = step.whole.shape[1:]
-    grid = coarse[:, : (ny + 1) * (nx + 1)].reshape(c, ny + 1, nx + 1)
-    right, up = (grid[:, :, :-1] + grid[:, :, 1:]) / 2, (grid[:, :-1] + grid[:, 1:]) / 2
-    if shape == "quad":
-        middle = (up[:, :, :-1] + up[:, :, 1:]) / 2
+def prolong(step: Step, coarse: jax.Array, lines: tuple[int, int], count: int, weights: Weights) -> jax.Array:
+    """Values (components, count) on the finer cover; `lines` (rows, columns) of its nodes."""
+    c, p = coarse.shape[0], weights.degree
+    rows, columns = (n + p for n in step.whole.shape[1:])
+    grid = coarse[:, : rows * columns].reshape(c, rows, columns)
+    if weights.shape == "quad":
+        full = refined(refined(grid, 2, p, lines[1]), 1, p, lines[0])
     else:
+        right, up = (grid[:, :, :-1] + grid[:, :, 1:]) / 2, (grid[:, :-1] + grid[:, 1:]) / 2
         middle = (grid[:, :-1, :-1] + grid[:, 1:, 1:]) / 2
-    even = interleave(grid, right, 2)
-    odd = interleave(up, middle, 2)
-    full = interleave(even, odd, 1)[:, : nodes[0], : nodes[1]].reshape(c, -1)
+        full = interleave(interleave(grid, right, 2), interleave(up, middle, 2), 1)
+    full = full[:, : lines[0], : lines[1]].reshape(c, -1)
     full = jnp.where(jnp.asarray(step.standard), full, 0.0)
     full = jnp.concatenate([full, jnp.zeros((c, count - full.shape[1]), full.dtype)], 1)
     values = jnp.einsum("cnk,nk->cn", coarse[:, jnp.asarray(step.columns)], jnp.asarray(step.weights))
     return full.at[:, jnp.asarray(step.special)].add(values)
 
 
+def refined(coarse: jax.Array, axis: int, degree: int, count: int) -> jax.Array:
+    """Coefficients of a spline in the splines of half its size along an axis, the first `count` of them."""
+    coefficient = two_scale_coefficients(degree)
+    half = -(-count // 2)
+    padded = jnp.concatenate([coarse, jnp.zeros_like(jax.lax.slice_in_dim(coarse, 0, 1, axis=axis))], axis)
+    lines = []
+    for parity in (0, 1):
+        total = 0.0
+        for k in range((degree + parity) % 2, degree + 2, 2):
+            start = (degree + parity - k) // 2
+            total = total + coefficient[k] * jax.lax.slice_in_dim(padded, start, start + half, axis=axis)
+        lines.append(total)
+    return interleave(lines[0], lines[1], axis)
+
+
 def interleave(a: jax.Array, b: jax.Array, axis: int) -> jax.Array:
-    """a[0], b[0], a[1], …, a[-1] along an axis; b is one shorter."""
+    """a[0], b[0], a[1], … along an axis; b is as long or one shorter, and then padded."""
     pad = [(0, 0)] * a.ndim
-    pad[axis] = (0, 1)
+    pad[axis] = (0, a.shape[axis] - b.shape[axis])
     both = jnp.stack([a, jnp.pad(b, pad)], axis + 1)
     shape = list(a.shape)
     shape[axis] *= 2
-    return jax.lax.slice_in_dim(both.reshape(shape), 0, shape[axis] - 1, axis=axis)
+    return both.reshape(shape)
 
 
 def bottom_inverse(system: System, level: Level) -> jax.Array:
@@ -384,10 +399,9 @@ def preconditioner(
         if depth == len(steps):
             return (bottom @ r.reshape(-1)).reshape(shape)
         level, step = smoothers[depth], steps[depth]
-        theta = level.system.cells.theta
-        nodes = (theta.shape[2] - 1, theta.shape[3] - 1)
+        cells = level.system.cells
         x = chebyshev(level, jnp.zeros_like(r), r, degree)
-        up = partial(prolong, step, nodes=nodes, count=r.shape[1], shape=level.system.cells.shape)
+        up = partial(prolong, step, lines=cells.lines, count=r.shape[1], weights=cells.weights)
         coarse = jnp.zeros((r.shape[0], len(levels[depth + 1].active)), r.dtype)
         rest = jax.linear_transpose(up, coarse)(r - apply(level.system, x))[0]
         if turns == 1 or depth + 1 == len(steps):

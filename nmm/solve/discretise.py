@@ -16,7 +16,7 @@ from nmm.physics.problem import Edge, Problem
 from nmm.pytrees import tree
 from nmm.solve.boundary import bounding_boxes, host_rule
 from nmm.solve.faces import Faces, padded_faces
-from nmm.solve.samples import Samples, samples
+from nmm.solve.samples import Samples, rows_of, samples
 from nmm.solve.seams import SeamPoints, seam_points
 from nmm.solve.tips import TipPoints, edge_functions, tip_points
 
@@ -79,7 +79,12 @@ def discretise(problem: Problem) -> Discretisation:
     region = np.moveaxis(np.asarray(manifold.cell_region).reshape(lattice), -1, 0)
     rule = piece_rule(manifold, problem.fine)
     pieces = samples(
-        manifold.room(f"points of pieces, {'gauss' if problem.fine else 'simplex'}", len(rule.element)),
+        rows_of(
+            manifold.room,
+            f"points of pieces, {'gauss' if problem.fine else 'simplex'}",
+            len(rule.element),
+            rule.block,
+        ),
         manifold.piece_cell[rule.element],
         rule.points,
         manifold.piece_region[rule.element],
@@ -159,7 +164,7 @@ def host_points(problem: Problem, rule, hosts) -> Hosts:
     owner = np.searchsorted(hosts, element)
     names = ", ".join(term.name for term in problem.terms if term.dirichlet)
     capacity = manifold.room(f"hosts, {names}", len(hosts))
-    points = manifold.room(f"points of hosts, {names}, {problem.fine}", len(element))
+    points = rows_of(manifold.room, f"points of hosts, {names}, {problem.fine}", len(element), rule.block)
     return Hosts(
         samples(points, cells[element], xi, regions[element], weight, owner),
         padded((low + high) / 2, capacity, 0.5),

@@ -10,7 +10,8 @@ from nmm.physics.values import Places, evaluate
 from nmm.solve.discretise import Discretisation
 from nmm.solve.form import Form, cell_size, coefficients, places, shape_functions
 from nmm.solve.samples import Samples
-from nmm.solve.stencil import CORNERS, Cells, gather_loads, upper_index
+from nmm.solve.stencil import Cells, gather_loads, rimmed, upper_index
+from nmm.solve.sums import block_sums
 
 WITHOUT_STRESS = (poisson_density, strain_density, stress_density)
 """Densities without stress at zero gradient, unless an initial stress is given."""
@@ -21,7 +22,7 @@ def whole_cells(form: Form, values, source, params, arrays: Discretisation) -> t
     ny, nx = form.lattice
     c = form.components
     thetas, matrices, loads = [], [], []
-    for kind, corners in enumerate(CORNERS[form.shape]):
+    for kind in range(form.weights.types):
         whole = jnp.asarray(arrays.whole[kind]).reshape(-1)
         points, weights = (jnp.asarray(v) for v in form.rules[kind])
         weights = weights * cell_size(arrays) ** 2
@@ -32,20 +33,21 @@ def whole_cells(form: Form, values, source, params, arrays: Discretisation) -> t
             theta, basis, load = span_of(form, values, source, params, arrays, sample, points, weights)
             matrices.append(basis)
         thetas.append(jnp.where(whole, theta, 0.0).reshape(-1, ny, nx))
-        loads.append(jnp.where(whole, load, 0.0).reshape(len(corners), c, ny, nx))
-    theta = jnp.pad(jnp.stack(thetas), ((0, 0), (0, 0), (1, 1), (1, 1)))
-    cells = Cells(theta, jnp.stack(matrices) if matrices else None, form.shape)
-    return cells, gather_loads(jnp.stack(loads), form.shape)
+        loads.append(jnp.where(whole, load, 0.0).reshape(form.weights.per_cell, c, ny, nx))
+    cells = Cells(
+        rimmed(jnp.stack(thetas), form.weights), jnp.stack(matrices) if matrices else None, form.weights
+    )
+    return cells, gather_loads(jnp.stack(loads), form.weights)
 
 
 def lattice_samples(form: Form, arrays: Discretisation, kind: int, whole) -> Samples:
     """All cells of one type; those that are not whole stand at a whole one, where values make sense."""
-    types = len(CORNERS[form.shape])
+    types = form.weights.types
     number = jnp.arange(form.lattice[0] * form.lattice[1])
     number = jnp.where(whole, number, jnp.argmax(whole))
     region = jnp.asarray(arrays.region[kind]).reshape(-1)[number]
-    corners = np.array(CORNERS[form.shape][kind], float)
-    xi = jnp.broadcast_to(jnp.asarray(corners.mean(0)), (*number.shape, 2))
+    nodes = np.array(form.weights.nodes[kind], float)
+    xi = jnp.broadcast_to(jnp.asarray(nodes.mean(0) / form.weights.degree), (*number.shape, 2))
     return Samples(number * types + kind, xi, region, None, None)
 
 
@@ -112,7 +114,7 @@ def symmetric(entries, components: int):
 def entries_of(form: Form, values, source, params, arrays, sample: Samples, points, weights):
     """Upper triangles (entries, n) of the matrices of cells with varying values, and loads (k c, n)."""
     c = form.components
-    k = len(CORNERS[form.shape][0])
+    k = form.weights.per_cell
     n = sample.cell.shape[0]
     rows, columns = np.triu_indices(k * c)
 
@@ -145,13 +147,10 @@ def piece_matrices(form: Form, values, source, params, arrays: Discretisation):
     at = places(form, arrays, rule)
     shapes, gradients = shape_functions(form, arrays, rule)
     stiffness, stress = tangent(form.density, c, coefficients(form, values, at, params))
-    n, k, _ = gradients.shape
-    w = jnp.asarray(rule.weight)
-    matrices = jnp.einsum("n,nai,ncidj,nbj->nacbd", w, gradients, stiffness, gradients)
-    force = jnp.stack([evaluate(s, at, params, "physics.source", jnp) for s in source], -1)
-    loads = jnp.einsum("n,na,nc->nac", w, shapes, force) - jnp.einsum("n,nai,nci->nac", w, gradients, stress)
+    k = gradients.shape[1]
+    w, owner = jnp.asarray(rule.weight), jnp.asarray(rule.owner)
     count = len(arrays.patches)
-    return (
-        jax.ops.segment_sum(matrices.reshape(n, k * c, k * c), rule.owner, count),
-        jax.ops.segment_sum(loads.reshape(n, k * c), rule.owner, count),
-    )
+    matrices, loads = block_sums(gradients, w, stiffness, stress, owner, count, form.block)
+    force = jnp.stack([evaluate(s, at, params, "physics.source", jnp) for s in source], -1)
+    body = jnp.einsum("n,na,nc->nac", w, shapes, force).reshape(-1, form.block, k * c).sum(1)
+    return matrices, loads + jax.ops.segment_sum(body, owner[:: form.block], count)

@@ -13,7 +13,6 @@ from nmm.solve.discretise import Discretisation
 from nmm.solve.elements import lattice_samples
 from nmm.solve.form import Form, cell_size, coefficients, join_values, places, shape_functions
 from nmm.solve.samples import Samples
-from nmm.solve.stencil import CORNERS
 from nmm.solve.system import gathered
 
 
@@ -33,15 +32,16 @@ def densities(form: Form, values, source, params, at, u, gradient) -> jax.Array:
 
 
 def whole_energy(form: Form, values, source, params, arrays: Discretisation, u) -> jax.Array:
-    """The share of the whole cells: corner values are slices of the lattice."""
+    """The share of the whole cells: the values at their nodes are slices of the lattice."""
     ny, nx = form.lattice
     c = form.components
-    grid = u[:, : (ny + 1) * (nx + 1)].reshape(c, ny + 1, nx + 1)
+    rows, columns = ny + form.weights.degree, nx + form.weights.degree
+    grid = u[:, : rows * columns].reshape(c, rows, columns)
     total = jnp.zeros(())
-    for kind, corners in enumerate(CORNERS[form.shape]):
+    for kind, nodes in enumerate(form.weights.nodes):
         whole = jnp.asarray(arrays.whole[kind]).reshape(-1)
         sample = lattice_samples(form, arrays, kind, whole)
-        local = jnp.stack([grid[:, y : y + ny, x : x + nx].reshape(c, -1) for x, y in corners])
+        local = jnp.stack([grid[:, y : y + ny, x : x + nx].reshape(c, -1) for x, y in nodes])
         points, weights = (jnp.asarray(v) for v in form.rules[kind])
 
         def add(total, rule, sample=sample, local=local, whole=whole):

@@ -10,9 +10,9 @@ import numpy as np
 
 from nmm.capacity import padded
 from nmm.cover.lattice import FAMILIES, Grid
-from nmm.cover.weights import hat_gradients
+from nmm.cover.weights import Weights
 from nmm.manifold.manifold import Manifold
-from nmm.manifold.quadrature import GAUSS_SEGMENT
+from nmm.manifold.quadrature import segment_rule
 from nmm.manifold.tips import at_tips
 from nmm.physics.problem import GHOST, Problem
 from nmm.pytrees import tree
@@ -106,17 +106,17 @@ def padded_faces(problem: Problem) -> Faces | None:
     )
 
 
-def jump_matrices(shape: str) -> np.ndarray:
-    """Matrices (families, 2 k, 2 k) of ∫ [∂u/∂n]² over a face times the side of a square.
+def jump_matrices(weights: Weights) -> np.ndarray:
+    """Matrices (families, 2 k, 2 k) of ∫ [∂ᵖu/∂nᵖ]² over a face, in lattice units.
 
     Rows are the weights of the left element, then those of the right one, extended over the whole face.
     """
-    grid = Grid(np.zeros(2), 1.0, np.eye(2), 3, 3, shape, np.zeros(2))
-    nodes, weights = GAUSS_SEGMENT
+    grid = Grid(np.zeros(2), 1.0, np.eye(2), 3, 3, weights.shape, np.zeros(2))
+    nodes, shares = segment_rule(weights.degree)
     result = []
-    for edge in grid.edge(np.arange(FAMILIES[shape]), 1, 1):
+    for edge in grid.edge(np.arange(FAMILIES[weights.shape]), 1, 1):
         edges = np.array([edge])
-        start, stop = grid.node_units(grid.edge_nodes(edges)[0])
+        start, stop = grid.corner_units(grid.edge_corners(edges)[0])
         length = np.linalg.norm(stop - start)
         tangent = (stop - start) / length
         normal = np.array([tangent[1], -tangent[0]])
@@ -124,8 +124,8 @@ def jump_matrices(shape: str) -> np.ndarray:
         slopes = []
         for cell, sign in zip(grid.edge_cells(edges)[0], (1.0, -1.0), strict=True):
             upper = np.full(len(points), cell % 2 == 1)
-            gradients = hat_gradients(shape, points - grid.corner(np.array([cell])), upper)
-            slopes.append(sign * (gradients @ normal))
+            place = points - grid.corner(np.array([cell]))
+            slopes.append(sign * weights.normal_derivatives(place, normal, upper))
         jump = np.concatenate(slopes, 1)
-        result.append(jump.T @ (jump * (length * weights / 2)[:, None]))
+        result.append(jump.T @ (jump * (length * shares / 2)[:, None]))
     return np.stack(result)

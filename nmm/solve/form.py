@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmm.cover.weights import hat_gradients, hat_values
-from nmm.manifold.rules import reference_rule
+from nmm.cover.weights import Weights
+from nmm.manifold.rules import piece_rule, reference_rule
 from nmm.physics.problem import Problem
 from nmm.physics.tangent import rank, uniform
 from nmm.physics.tangent import samples as coefficient_samples
@@ -17,7 +17,6 @@ from nmm.physics.values import Places, evaluate
 from nmm.solve.discretise import Discretisation
 from nmm.solve.samples import Samples
 from nmm.solve.small import inverse_2x2
-from nmm.solve.stencil import CORNERS
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,12 @@ class Form:
 
     `kinds` are the kinds of the boundary terms, `free` their free components; `entries` and `spanning` say
     which entries of the tangent vary (see `tangent.rank`); None where coefficients vary inside a cell.
-    `rules` are points and weights of the whole cells by type.
+    `rules` are points and weights of the whole cells by type; the points of pieces come in blocks of `block`.
     """
 
     density: Callable
     components: int
-    shape: str
+    weights: Weights
     lattice: tuple[int, int]
     regions: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -41,6 +40,7 @@ class Form:
     entries: tuple[int, ...]
     spanning: tuple[Any, ...]
     rules: tuple[Any, ...]
+    block: int
     structure: Any
     static: tuple[Any, ...]
 
@@ -82,7 +82,7 @@ def form_of(problem: Problem, params: Mapping[str, Any]) -> tuple[Form, list[Any
     form = Form(
         model.density,
         model.components,
-        manifold.shape,
+        manifold.weights,
         (manifold.ny, manifold.nx),
         tuple(name for name, _ in manifold.geometry.regions),
         tuple(t.kind for t in problem.terms),
@@ -92,6 +92,7 @@ def form_of(problem: Problem, params: Mapping[str, Any]) -> tuple[Form, list[Any
         entries,
         spanning,
         tuple(rules),
+        piece_rule(manifold, fine).block,
         structure,
         static,
     )
@@ -118,8 +119,7 @@ def _hashable(value):
 
 def places(form: Form, arrays: Discretisation, at: Samples, normal=None) -> Places:
     """Where values are evaluated."""
-    types = len(CORNERS[form.shape])
-    square = at.cell // types
+    square = at.cell // form.weights.types
     corner = jnp.stack([square % form.lattice[1], square // form.lattice[1]], -1)
     points = jnp.asarray(arrays.origin) + (corner + at.xi) @ jnp.asarray(arrays.frame).T
     return Places(points, at.region, square, form.regions, arrays.box, form.lattice, normal)
@@ -128,8 +128,8 @@ def places(form: Form, arrays: Discretisation, at: Samples, normal=None) -> Plac
 def shape_functions(form: Form, arrays: Discretisation, at: Samples) -> tuple[jax.Array, jax.Array]:
     """Weights (n, k) and their gradients (n, k, 2) in the user's coordinates."""
     upper = at.cell % 2 == 1
-    values = hat_values(form.shape, at.xi, upper, jnp)
-    gradients = hat_gradients(form.shape, at.xi, upper, jnp)
+    values = form.weights.values(at.xi, upper, jnp)
+    gradients = form.weights.gradients(at.xi, upper, jnp)
     return values, gradients @ inverse_2x2(jnp.asarray(arrays.frame))
 
 

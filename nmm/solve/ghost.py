@@ -1,8 +1,9 @@
 """Ghost penalty: the gradients of neighbours across the faces of cut elements are tied to each other.
 
-It adds ½ γ h k ∫ |[∂u/∂n]|² over each face to the energy (Burman, Comptes Rendus 348, 2010), where u is the
-polynomial of either element extended over the whole face and k the harmonic mean of their stiffness. Linear
-fields have no jump. The condition number then no longer knows how small the cut elements are.
+It adds ½ γ h²ᵖ⁻¹ k ∫ |[∂ᵖu/∂nᵖ]|² over each face to the energy (Burman, Comptes Rendus 348, 2010), where u is
+the polynomial of either element extended over the whole face, p the degree of the weights, whose lower
+derivatives do not jump, and k the harmonic mean of their stiffness. Polynomials of degree p have no jump. The
+condition number then no longer knows how small the cut elements are.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nmm.cover.weights import Weights
 from nmm.physics.problem import Problem, coefficient_values
 from nmm.physics.tangent import tangent
 from nmm.solve.discretise import Discretisation, Samples
@@ -31,7 +33,7 @@ def ghost_elements(problem: Problem, params: Mapping[str, Any]) -> tuple[np.ndar
         at = problem.places(faces.cell[side], faces.xi[side], faces.region[side])
         return size_of(linearise(model.density, model.components, coefficient_values(model, at, params))[0])
 
-    matrices = face_matrices(problem.manifold.shape, faces, stiffness(0), stiffness(1), model.components)
+    matrices = face_matrices(problem.manifold.weights, faces, stiffness(0), stiffness(1), model.components)
     return np.asarray(matrices), faces.patches
 
 
@@ -44,7 +46,7 @@ def ghost_blocks(form: Form, values, params, arrays: Discretisation, faces: Face
         at = places(form, arrays, here)
         return size_of(tangent(form.density, form.components, coefficients(form, values, at, params))[0])
 
-    return face_matrices(form.shape, faces, stiffness(0), stiffness(1), form.components)
+    return face_matrices(form.weights, faces, stiffness(0), stiffness(1), form.components)
 
 
 def size_of(stiffness):
@@ -52,9 +54,9 @@ def size_of(stiffness):
     return jnp.einsum("ncici->n", stiffness) / (2 * stiffness.shape[1])
 
 
-def face_matrices(shape: str, faces: Faces, left, right, components: int) -> jax.Array:
+def face_matrices(weights: Weights, faces: Faces, left, right, components: int) -> jax.Array:
     """Matrices (n, 2 kc, 2 kc) from the stiffness (n,) of the elements on both sides."""
     k = jnp.asarray(faces.factor) * 2 * left * right / (left + right)
-    jumps = jnp.asarray(jump_matrices(shape))[jnp.asarray(faces.family)]
+    jumps = jnp.asarray(jump_matrices(weights))[jnp.asarray(faces.family)]
     size = jumps.shape[1] * components
     return jnp.einsum("n,nab,cd->nacbd", k, jumps, jnp.eye(components)).reshape(-1, size, size)

@@ -10,7 +10,7 @@ from scipy.linalg import qr
 
 from nmm.capacity import padded
 from nmm.errors import UnbalancedError
-from nmm.manifold.rules import element_points
+from nmm.manifold.rules import element_rule
 from nmm.manifold.tips import singular_basis
 from nmm.physics.problem import Problem, basis
 from nmm.pytrees import tree
@@ -169,11 +169,11 @@ def mean_motion(problem: Problem, loose: list[LoosePart]) -> tuple[np.ndarray, n
     manifold, c = problem.manifold, problem.model.components
     number = np.full(manifold.stats["parts"], -1)
     number[[part.part for part in loose]] = np.arange(len(loose))
-    element = np.flatnonzero(number[manifold.element_parts()] >= 0)
-    owner = np.repeat(number[manifold.element_parts()[element]], 3)
-    points, area = element_points(manifold)
-    xi, weight = points[element].reshape(-1, 2), np.repeat(area[element] / 3, 3)
-    element = np.repeat(element, 3)
+    rule = element_rule(manifold, False)
+    floating = number[manifold.element_parts()][rule.element]
+    here = floating >= 0
+    element, owner = rule.element[here], floating[here]
+    xi, weight = rule.points[here], rule.weights[here]
     cell = manifold.element_cells()[element]
     values, _ = basis(manifold, cell, xi)
     centre, size = np.array([p.centre for p in loose]), np.array([p.size for p in loose])

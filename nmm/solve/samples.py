@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nmm.capacity import padded
+from nmm.capacity import Room, padded
 from nmm.pytrees import tree
 
 
@@ -20,6 +20,11 @@ class Samples:
     region: Any
     weight: Any
     owner: Any
+
+
+def rows_of(room: Room, name: str, count: int, block: int) -> int:
+    """Room for `count` points in whole blocks."""
+    return room(name, -(-count // block)) * block
 
 
 def samples(capacity: int, cell, xi, region, weight, owner) -> Samples:

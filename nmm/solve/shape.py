@@ -15,7 +15,7 @@ import numpy as np
 from nmm.errors import InputError
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.recipes import NOWHERE, Recipes, into, recipes_of
-from nmm.manifold.rules import piece_rule
+from nmm.manifold.rules import piece_rule, simplex
 from nmm.physics.edges import Edge
 from nmm.physics.problem import Problem
 from nmm.pytrees import tree
@@ -89,19 +89,27 @@ def where(manifold: Manifold, name: str, edge: Edge, rows: np.ndarray) -> Where:
 
 
 def carried(
-    shape: Shape, arrays: Discretisation, vertices: jax.Array, fine: bool
+    shape: Shape, arrays: Discretisation, vertices: jax.Array, gauss: int
 ) -> tuple[Discretisation, jax.Array]:
-    """The arrays with the domain's vertices elsewhere, and whether the topology of the cut still holds."""
-    return _carried(shape, arrays, shape.recipes.filled(vertices), fine)
+    """The arrays with the domain's vertices elsewhere, and whether the topology of the cut still holds.
+
+    `gauss` as in `Recipes.rule`.
+    """
+    return _carried(shape, arrays, shape.recipes.filled(vertices), gauss)
+
+
+def gauss_of(problem: Problem) -> int:
+    """Degree of the weights that the pieces have Gauss points for; 0 for simplex integration."""
+    return 0 if simplex(problem.manifold, problem.fine) else problem.manifold.grid.degree
 
 
 @partial(jax.jit, static_argnums=3)
-def _carried(shape: Shape, arrays: Discretisation, vertices: jax.Array, fine: bool):
+def _carried(shape: Shape, arrays: Discretisation, vertices: jax.Array, gauss: int):
     recipes = shape.recipes
     place = recipes.place(vertices)
     frame = jnp.asarray(arrays.frame)
     h = jnp.sqrt(jnp.abs(jnp.linalg.det(frame)))
-    rows, xi, weight = recipes.rule(place, fine)
+    rows, xi, weight = recipes.rule(place, gauss)
     pieces = replace(
         arrays.pieces,
         xi=jnp.asarray(arrays.pieces.xi).at[rows].set(xi),
@@ -158,6 +166,6 @@ def along_stretches(term, ends, points: Where, frame, h):
 def moved_rule(problem: Problem, vertices, xi, weight) -> tuple[jax.Array, jax.Array]:
     """Points and weights of a rule over all elements, the pieces last, with the vertices elsewhere."""
     recipes, h = recipes_of(problem.manifold), problem.manifold.grid.h
-    rows, moved, weights = recipes.rule(recipes.place(recipes.filled(vertices)), problem.fine)
+    rows, moved, weights = recipes.rule(recipes.place(recipes.filled(vertices)), gauss_of(problem))
     rows = rows + len(weight) - len(piece_rule(problem.manifold, problem.fine).element)
     return jnp.asarray(xi).at[rows].set(moved), jnp.asarray(weight).at[rows].set(weights * h**2)

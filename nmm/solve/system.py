@@ -68,7 +68,7 @@ def scattered(total: jax.Array, values: jax.Array, patches: jax.Array) -> jax.Ar
 def on_lattice(cells: Cells, u: jax.Array) -> jax.Array:
     """Product of the whole cells with u (components, patches)."""
     c = u.shape[0]
-    rows, columns = (n - 1 for n in cells.theta.shape[-2:])
+    rows, columns = cells.lines
     nodes = rows * columns
     lattice = apply_cells(cells, u[:, :nodes].reshape(c, rows, columns)).reshape(c, nodes)
     return jnp.concatenate([lattice, jnp.zeros_like(u[:, nodes:])], 1)

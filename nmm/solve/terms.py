@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from nmm.cover.polynomials import polynomial_gradients
 from nmm.physics.tangent import tangent
 from nmm.physics.values import evaluate
 from nmm.solve.discretise import Discretisation, TermPoints
 from nmm.solve.form import Form, coefficients, places, shape_functions
 from nmm.solve.small import inverse, inverse_2x2
+from nmm.solve.sums import block_sums
 
 
 @dataclass(frozen=True)
@@ -68,20 +70,16 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, served
     to_user = inverse_2x2(jnp.asarray(arrays.frame))
 
     def gradients(xi, which):
-        local = (xi - centre[which]) / size[which]
-        one, zero = jnp.ones(len(xi)), jnp.zeros(len(xi))
-        rows = [jnp.stack([one, zero], -1), jnp.stack([zero, one], -1)]
-        if form.shape == "quad":
-            rows.append(local[:, ::-1])
-        return (jnp.stack(rows, 1) / size[which][:, None, :]) @ to_user
+        by_local = polynomial_gradients(form.weights, (xi - centre[which]) / size[which], jnp)
+        return (by_local / size[which][:, None, :]) @ to_user
 
     rule = hosts.rule
     at = places(form, arrays, rule)
-    stiffness, _ = tangent(form.density, c, coefficients(form, values, at, params))
+    stiffness, stress = tangent(form.density, c, coefficients(form, values, at, params))
     b = gradients(jnp.asarray(rule.xi), rule.owner)
     m = b.shape[1] * c
-    energy = jnp.einsum("n,nai,ncidj,nbj->nacbd", jnp.asarray(rule.weight), b, stiffness, b)
-    K = jax.ops.segment_sum(energy.reshape(-1, m, m), rule.owner, count)
+    weight, owner = jnp.asarray(rule.weight), jnp.asarray(rule.owner)
+    K, _ = block_sums(b, weight, stiffness, stress, owner, count, form.block)
     T = jnp.zeros_like(K)
     for term, hold in served:
         g = gradients(jnp.asarray(term.there.xi), term.host)

@@ -22,7 +22,7 @@ from nmm.solve.levels import levels_of
 from nmm.solve.multigrid import Multigrid
 from nmm.solve.seams import NAME as SEAMS
 from nmm.solve.seams import seam_elements
-from nmm.solve.shape import carried, shape_of
+from nmm.solve.shape import carried, gauss_of, shape_of
 from nmm.solve.system import apply, system_of
 from nmm.solve.tips import with_tips
 
@@ -106,7 +106,7 @@ def solve_compiled(problem: Problem, params: Mapping[str, Any], solver: Multigri
     arrays = arrays_of(problem)
     if vertices is None:
         return _solve(form, options_of(solver, problem), data, dict(params), arrays)
-    moved, fits = carried(shape_of(problem), arrays[0], vertices, problem.fine)
+    moved, fits = carried(shape_of(problem), arrays[0], vertices, gauss_of(problem))
     u, (count, history, code), load = _solve(
         form, options_of(solver, problem), data, dict(params), (moved, *arrays[1:])
     )

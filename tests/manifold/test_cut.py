@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nmm
-from nmm.cover import hat_values
+from nmm.cover import Weights
 from nmm.domain.domain import Crack
 from nmm.manifold.locate import locate
 
@@ -113,7 +113,7 @@ def test_weights_sum_to_one_and_patches_cover_every_point(shape):
     inside = np.linalg.norm(points - 0.5, axis=1) > 0.3
     assert ((element >= 0) == inside).all()
     cell = manifold.element_cells()[element[inside]]
-    w = hat_values(shape, xi[inside], cell % 2 == 1)
+    w = Weights(shape).values(xi[inside], cell % 2 == 1)
     assert np.abs(w.sum(1) - 1).max() <= 1e-14
     assert manifold.active[manifold.element_patches()[element[inside]]].all()
 

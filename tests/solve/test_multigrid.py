@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nmm
-from nmm.cover import hat_values
+from nmm.cover import Weights
 from nmm.manifold.locate import locate
 from nmm.solve.assemble import assemble
 from nmm.solve.covers import coarsen, finest, parents_of
@@ -40,10 +40,11 @@ def potential(domain, cells, shape="quad"):
     return nmm.problem(manifold, nmm.poisson(1.0, source=1.0), [nmm.value("outline", 0)])
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("weights", [*map(Weights, SHAPES), Weights("quad", 2), Weights("quad", 3)])
 @pytest.mark.parametrize("domain", [HOLE, FIVE], ids=["hole", "cracks"])
-def test_every_coarse_function_lies_in_the_finer_space(shape, domain):
-    manifold = nmm.cut(domain, nmm.lattice(cells=61, shape=shape, angle=12.0))
+def test_every_coarse_function_lies_in_the_finer_space(weights, domain):
+    splines = {"weights": "bspline" if weights.degree > 1 else "hat", "degree": weights.degree}
+    manifold = nmm.cut(domain, nmm.lattice(cells=61, shape=weights.shape, angle=12.0, **splines))
     points = np.random.default_rng(0).uniform(-1, 1, (400, 2))
     element, xi = locate(manifold, points)
     element, xi = element[element >= 0], xi[element >= 0]
@@ -53,7 +54,7 @@ def test_every_coarse_function_lies_in_the_finer_space(shape, domain):
     for _ in range(2):
         coarse, candidates, parent = coarsen(cover, room)
         step, _ = step_of(cover, coarse, candidates, parent, {}, room)
-        up = partial(prolong, step, nodes=(cover.ny + 1, cover.nx + 1), count=cover.count, shape=shape)
+        up = partial(prolong, step, lines=cover.grid.lines, count=cover.count, weights=weights)
         active = slots_of(cover, [], room).active
         assert np.abs(up(jnp.ones((1, coarse.count)))[0][active] - 1).max() < 1e-14
         values = np.random.default_rng(1).standard_normal(coarse.count)
@@ -66,7 +67,7 @@ def test_every_coarse_function_lies_in_the_finer_space(shape, domain):
 
 def evaluate(cover, values, element, units):
     square, kind = cover.square(cover.cell_of(element))
-    weights = hat_values(cover.shape, units - square, kind == 1)
+    weights = cover.grid.weights.values(units - square, kind == 1)
     return (weights * values[cover.patches_of(element)]).sum(1)
 
 

@@ -1,0 +1,134 @@
+"""B-spline weights: orders of convergence, exact polynomials, and both ways of solving."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from systems import same_system
+
+import nmm
+
+DEGREES = (1, 2, 3)
+FIELD = "sin(1.3*x + 0.4)*exp(0.7*y)"
+GROWTH = 1.3**2 - 0.7**2
+"""-ΔFIELD = GROWTH FIELD; likewise for the displacements, which have no divergence."""
+MOVE = ("0.7*sin(1.3*x + 0.4)*exp(0.7*y)", "-1.3*cos(1.3*x + 0.4)*exp(0.7*y)")
+POLYNOMIAL = {
+    1: ("0.3*x - 0.5*y + 0.2", "0.3", "-0.5", 0.0),
+    2: ("0.6*x**2 - 0.4*x*y + 0.1*y**2 - x + 0.3", "1.2*x - 0.4*y - 1", "0.2*y - 0.4*x", -1.4),
+    3: (
+        "0.5*x**3 - 0.7*x**2*y + 0.2*y**3 + x*y - 0.3",
+        "1.5*x**2 - 1.4*x*y + y",
+        "0.6*y**2 - 0.7*x**2 + x",
+        "1.4*y - 3*x - 1.2*y",
+    ),
+}
+"""A polynomial of each degree, its derivatives and the source that belongs to it."""
+
+
+def splines(degree, **options):
+    return nmm.lattice(weights="bspline", degree=degree, **options)
+
+
+def flower():
+    angle = np.arange(720) * np.pi / 360
+    radius = 0.7 * (1 + 0.2 * np.cos(5 * angle))
+    return nmm.polygon(np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1))
+
+
+DOMAINS = {"disk": nmm.disk((0.03, 0.02), 0.7), "flower": flower()}
+
+
+def potential(domain, lattice):
+    manifold = nmm.cut(domain, lattice)
+    return nmm.problem(manifold, nmm.poisson(1.0, source=f"{GROWTH}*{FIELD}"), [nmm.value("outline", FIELD)])
+
+
+def elastic(domain, lattice, young=2.5):
+    """With ν = 0.25 the shear modulus is 0.4 times Young's."""
+    force = tuple(f"{GROWTH}*({u})" for u in MOVE)
+    manifold = nmm.cut(domain, lattice)
+    return nmm.problem(manifold, nmm.elasticity(young, 0.25, body_force=force), [nmm.fixed("outline", MOVE)])
+
+
+@pytest.mark.parametrize("degree", DEGREES)
+@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize(("make", "exact"), [(potential, FIELD), (elastic, MOVE)], ids=["flow", "elasticity"])
+def test_errors_fall_with_the_order_of_the_degree(make, exact, domain, degree):
+    several, found = (12, 16, 24, 32), []
+    for cells in several:
+        solution = nmm.forward(make(DOMAINS[domain], splines(degree, cells=cells, angle=10.0)))()
+        found.append([solution.errors(exact)[name] for name in ("l2", "h1")])
+    rates = -np.polyfit(np.log(several), np.log(found), 1)[0]
+    assert rates == pytest.approx([degree + 1, degree], abs=0.15)
+
+
+def plate(sliver, h=1 / 12):
+    """A hole, a crack, three edges on lattice lines and the fourth one `sliver` cells beyond one."""
+    domain = nmm.rectangle(0, 0, 1 + sliver * h, 1) - nmm.disk((0.6, 0.6), 0.17)
+    return domain.with_cracks([[(0.2, 0.1), (0.45, 0.35)]])
+
+
+def polynomial(degree, lattice, domain, **options):
+    u, by_x, by_y, source = POLYNOMIAL[degree]
+    flux = f"2*(nx*({by_x}) + ny*({by_y}))"
+    terms = [nmm.value("outline", u), nmm.flux("hole 0", flux), nmm.flux("cracks", flux)]
+    manifold = nmm.cut(domain, lattice)
+    return nmm.problem(manifold, nmm.poisson(2.0, source=f"2*({source})"), terms, **options)
+
+
+@pytest.mark.parametrize("sliver", [0.0, 1e-10, 1e-5, 0.4])
+@pytest.mark.parametrize("angle", [0.0, 17.0])
+@pytest.mark.parametrize("degree", DEGREES)
+def test_polynomials_of_the_degree_are_exact_on_every_cover(degree, angle, sliver):
+    problem = polynomial(degree, splines(degree, cell=1 / 12, angle=angle), plate(sliver))
+    solution = nmm.forward(problem)()
+    errors = solution.errors(POLYNOMIAL[degree][0])
+    assert errors["l2"] < 1e-10 and errors["h1"] < 1e-10
+    assert solution.balance["residual"] < 1e-8
+
+
+@pytest.mark.parametrize("make", [potential, elastic])
+def test_splines_of_degree_one_are_the_hat_functions(make):
+    hat, spline = nmm.lattice(cells=12, angle=9.0), splines(1, cells=12, angle=9.0)
+    one, two = (nmm.forward(make(DOMAINS["flower"], lattice))() for lattice in (hat, spline))
+    assert two.dofs == pytest.approx(one.dofs, abs=1e-14 * np.abs(one.dofs).max())
+
+
+@pytest.mark.parametrize("ghost", [None, 0.01])
+@pytest.mark.parametrize("degree", [2, 3])
+def test_the_compiled_system_is_the_assembled_one(degree, ghost):
+    lattice = splines(degree, cells=9, angle=11)
+    same_system(polynomial(degree, lattice, plate(0.4), ghost=ghost), {})
+    varying = nmm.elasticity("E*(1 + 0.3*x*y)", 0.3, body_force=("x", -1.0))
+    terms = [
+        nmm.fixed("x == xmin"),
+        nmm.traction("x == xmax", ("q", "y")),
+        nmm.point_load((0.3, 0.7), (1, 2)),
+    ]
+    problem = nmm.problem(nmm.cut(plate(0.4), lattice), varying, terms, ghost=ghost)
+    same_system(problem, {"E": 2.0, "q": 0.5})
+
+
+@pytest.mark.parametrize("degree", [2, 3])
+def test_a_ghost_penalty_leaves_polynomials_exact(degree):
+    problem = polynomial(degree, splines(degree, cell=1 / 12, angle=17.0), plate(1e-5), ghost=0.01)
+    assert nmm.forward(problem)().errors(POLYNOMIAL[degree][0])["h1"] < 1e-10
+
+
+def test_gradients_pass_the_taylor_test_and_batches_agree():
+    problem = elastic(DOMAINS["disk"], splines(2, cells=8, angle=10.0), young="E")
+    forward, points = nmm.forward(problem, nmm.Multigrid(1e-12)), np.array([[0.1, 0.2], [-0.3, 0.4]])
+
+    def value(young):
+        return jnp.sum(forward({"E": young}).at(points) ** 2)
+
+    slope = float(jax.jit(jax.grad(value))(2.5))
+    _, forward_slope = jax.jvp(value, (2.5,), (1.0,))
+    gap = [abs(float(value(2.5 + e) - value(2.5)) - e * slope) for e in (1e-1, 5e-2)]
+    assert float(forward_slope) == pytest.approx(slope, rel=1e-8)
+    assert np.log2(gap[0] / gap[1]) == pytest.approx(2, abs=0.1)
+    several = jax.vmap(value)(jnp.array([2.0, 2.5]))
+    assert several[1] == pytest.approx(float(value(2.5)), rel=1e-10)
+    direct = nmm.forward(problem, nmm.Direct())({"E": 2.5}).at(points)
+    assert float(value(2.5)) == pytest.approx(float((direct**2).sum()), rel=1e-9)

@@ -30,6 +30,8 @@ class Lattice:
     def fit(self, bounds, vertices, shift) -> "Grid":
         """The part of the lattice that covers `vertices` (n, 2), local coordinates.
 
+        Those of arcs may lie outside of the bounding box for weights of a degree above 1.
+
         `bounds` is the unrotated bounding box (xmin, ymin, xmax, ymax) in local coordinates and
         `shift` what was subtracted from the user's coordinates.
         """
@@ -42,7 +44,7 @@ class Lattice:
         if self.angle == 0:
             rotation = np.eye(2)
         corners = np.array([[xmin, ymin], [xmax, ymin], [xmax, ymax], [xmin, ymax]])
-        points = corners if self.angle == 0 else vertices
+        points = corners if self.angle == 0 and self.degree == 1 else vertices
         units = (points - base) @ rotation / h
         if np.abs(units).max() > 1e12:
             raise InputError(

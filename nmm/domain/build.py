@@ -33,8 +33,8 @@ def local_origin(bounds) -> np.ndarray:
     return np.floor(box[:2] / unit) * unit
 
 
-def discretise(domain, cell: float) -> Geometry:
-    """Geometry of a Domain for cells of size `cell`; see Domain.geometry."""
+def discretise(domain, cell: float, degree: int = 1) -> Geometry:
+    """Geometry of a Domain for cells of size `cell` and weights of a degree; see Domain.geometry."""
     if not (np.isfinite(cell) and cell > 0):
         raise GeometryError(f"the cell size is {cell}; it must be a positive number", where="cell")
     bounds = domain.bounds
@@ -43,7 +43,7 @@ def discretise(domain, cell: float) -> Geometry:
     exact = max(EXACT * diagonal, ULPS * float(np.abs(bounds).max()))
     holes = domain.holes
     numbers = {id(hole): number for number, hole in enumerate(holes)}
-    area, sources = shapes.evaluate(domain.shape, cell, shift, numbers)
+    area, sources = shapes.evaluate(domain.shape, cell, shift, numbers, degree)
     if not area.area > 0:
         raise GeometryError(
             "nothing is left of the domain", where="domain", hint="the holes cover the whole outline"
@@ -53,7 +53,7 @@ def discretise(domain, cell: float) -> Geometry:
     entities = [Entity("outline", 0, domain.name)]
     entities += [Entity("hole", number, hole.name) for number, hole in enumerate(holes)]
 
-    regions = _regions(domain, cell, shift, area)
+    regions = _regions(domain, cell, shift, area, degree)
     borders = [np.asarray(r.coords) for _, region in regions for r in _rings(region)]
     n_boundary = len(boundary)
     fixed = boundary
@@ -100,8 +100,21 @@ def discretise(domain, cell: float) -> Geometry:
         regions=tuple(regions),
         report=report,
         bounds=bounds,
-        sagitta=shapes.sagitta(domain.shape, cell),
+        sagitta=shapes.sagitta(domain.shape, cell, degree),
+        arcs=_arcs(domain, cell, shift, degree),
     )
+
+
+def _arcs(domain, cell, shift, degree) -> np.ndarray:
+    """Vertices (2, n, 2) of arcs in the polygons, and on the arcs, where these differ."""
+    if degree == 1:
+        return np.zeros((2, 0, 2))
+    rings = [leaf.ring for leaf in shapes.leaves(domain.shape)]
+    drawn, exact = (
+        np.concatenate([r.flatten(cell, shift, degree, balanced=b) for r in rings]) for b in (True, False)
+    )
+    apart = np.any(drawn != exact, axis=1)
+    return np.stack([drawn[apart], exact[apart]])
 
 
 def _compact(points, *segments):
@@ -184,10 +197,10 @@ def _labels(middle, sources, numbers, diagonal) -> np.ndarray:
     return result
 
 
-def _regions(domain, cell, shift, area):
+def _regions(domain, cell, shift, area, degree):
     regions = []
     for name, region in domain.regions:
-        polygon, _ = shapes.evaluate(region.shape, cell, shift)
+        polygon, _ = shapes.evaluate(region.shape, cell, shift, degree=degree)
         if not polygon.area > 0:
             raise GeometryError("is empty", where=f"region {name}")
         if not areas_only(shapely.intersection(polygon, area)).area > 0:

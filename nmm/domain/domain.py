@@ -143,13 +143,15 @@ class Domain:
             )
         return replace(self, snap=float(snap))
 
-    def geometry(self, cell: float) -> Geometry:
+    def geometry(self, cell: float, degree: int = 1) -> Geometry:
         """The domain for cells of size `cell`: arcs as chords, cracks cleaned up, everything noded.
+
+        For weights of a `degree` above 1 chords stand for arcs more exactly; see `Ring.flatten`.
 
         Raises GeometryError for a domain without area, a hole or region wholly outside, an inline
         crack wholly outside, and a file of traces with nothing inside.
         """
-        return discretise(self, float(cell))
+        return discretise(self, float(cell), degree)
 
 
 def rectangle(xmin: float, ymin: float, xmax: float, ymax: float, name: str | None = None) -> Domain:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import shapely
+from scipy.spatial import KDTree
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Geometry:
     - `polygon`: the domain, with exactly the boundary's vertices.
     - `regions`: (name, area) pairs, later ones lie on top of earlier ones.
     - `sagitta`: the most by which an arc leaves the chords that stand for it.
+    - `arcs` (2, n, 2): vertices that stand a little off the arcs that they belong to, and their places on
+      these.
     """
 
     shift: np.ndarray
@@ -89,6 +92,7 @@ class Geometry:
     report: CleanupReport
     bounds: tuple[float, float, float, float]
     sagitta: float = 0.0
+    arcs: np.ndarray = field(default_factory=lambda: np.zeros((2, 0, 2)))
 
     def moved(self, vertices: np.ndarray) -> Geometry:
         """The same geometry with its vertices (nv, 2), local coordinates, elsewhere."""
@@ -102,6 +106,17 @@ class Geometry:
         change = np.subtract(polygon.bounds, self.polygon.bounds)
         bounds = tuple((np.array(self.bounds) + change).tolist())
         return replace(self, vertices=vertices, polygon=polygon, regions=regions, bounds=bounds)
+
+    @property
+    def on_arcs(self) -> np.ndarray:
+        """The vertices (nv, 2), those of arcs exactly on these."""
+        drawn, exact = self.arcs
+        result = self.vertices.copy()
+        if len(drawn):
+            away, which = (np.asarray(v) for v in KDTree(drawn).query(self.vertices))
+            same = away <= 1e-12 * self.diagonal
+            result[same] = exact[which[same]]
+        return result
 
     @property
     def area(self) -> float:

@@ -100,13 +100,23 @@ def _without_holes(shape: Shape) -> tuple[Leaf | Join, list[Minus]]:
     return shape, chain[::-1]
 
 
-def sagitta(shape: Shape, cell: float) -> float:
+def sagitta(shape: Shape, cell: float, degree: int = 1) -> float:
     """The most by which an arc of a shape, holes included, leaves the chords that stand for it."""
     shape, chain = _without_holes(shape)
     inner = [minus.hole for minus in chain]
     if isinstance(shape, Join):
-        return max(sagitta(part, cell) for part in (*shape.parts, *inner))
-    return max([shape.ring.sagitta(cell), *(sagitta(hole, cell) for hole in inner)])
+        return max(sagitta(part, cell, degree) for part in (*shape.parts, *inner))
+    return max([shape.ring.sagitta(cell, degree), *(sagitta(hole, cell, degree) for hole in inner)])
+
+
+def leaves(shape: Shape) -> Iterator[Leaf]:
+    """The rings that a shape is made of, holes included."""
+    shape, chain = _without_holes(shape)
+    inner = [minus.hole for minus in chain]
+    if isinstance(shape, Leaf):
+        yield shape
+    for part in (*(shape.parts if isinstance(shape, Join) else ()), *inner):
+        yield from leaves(part)
 
 
 def box_text(box: Sequence[float]) -> str:
@@ -115,19 +125,23 @@ def box_text(box: Sequence[float]) -> str:
 
 
 def evaluate(
-    shape: Shape, cell: float, shift: np.ndarray, numbers: Mapping[int, int] | None = None
+    shape: Shape,
+    cell: float,
+    shift: np.ndarray,
+    numbers: Mapping[int, int] | None = None,
+    degree: int = 1,
 ) -> tuple[Area, list[tuple[Minus | None, np.ndarray]]]:
     """The polygon of a shape in coordinates less `shift`, and its source rings.
 
     The rings come as (hole or None for the outline, vertices (m, 2)). `numbers` gives the number of
-    a hole by its id, for messages.
+    a hole by its id, for messages. `degree` as in `Ring.flatten`.
     """
     shape, chain = _without_holes(shape)
     if isinstance(shape, Leaf):
-        base, vertices = ring_polygon(shape.ring, cell, shift, shape.name or "outline")
+        base, vertices = ring_polygon(shape.ring, cell, shift, shape.name or "outline", degree)
         rings: list[tuple[Minus | None, np.ndarray]] = [(None, vertices)]
     else:
-        made = [evaluate(part, cell, shift, numbers) for part in shape.parts]
+        made = [evaluate(part, cell, shift, numbers, degree) for part in shape.parts]
         areas = [area for area, _ in made]
         joined = (
             shapely.union_all(areas) if shape.kind == "|" else functools.reduce(shapely.intersection, areas)
@@ -135,7 +149,7 @@ def evaluate(
         base, rings = areas_only(joined), [ring for _, part in made for ring in part]
     removed = []
     for minus in chain:
-        hole, inner = evaluate(minus.hole, cell, shift, numbers)
+        hole, inner = evaluate(minus.hole, cell, shift, numbers, degree)
         if areas_only(shapely.intersection(base, hole)).area <= 1e-14 * min(base.area, hole.area):
             number = f"hole {(numbers or {}).get(id(minus), '')}".strip()
             raise GeometryError(

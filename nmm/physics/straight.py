@@ -13,7 +13,8 @@ def straight_runs(geometry: Geometry) -> np.ndarray:
     """For each boundary segment (nb,) the ends of its straight stretch: (nb, 2, 2), user's coordinates.
 
     A crack that ends on the boundary puts a vertex there; the stretch goes on beyond it, to the next vertex
-    where the boundary turns or its entity changes. A stretch of a circle is one chord.
+    where the boundary turns or its entity changes. A stretch of a circle is one chord, with its ends on the
+    circle itself.
     """
     segments, entity, vertices = geometry.boundary, geometry.boundary_entity, geometry.vertices
     count = len(segments)
@@ -33,6 +34,7 @@ def straight_runs(geometry: Geometry) -> np.ndarray:
     continues = np.zeros(count, dtype=bool)
     continues[following[before]] = True
     ends = np.zeros((runs, 2, 2))
+    vertices = geometry.on_arcs
     ends[run[~continues], 0] = vertices[segments[~continues, 0]]
     ends[run[~goes_on], 1] = vertices[segments[~goes_on, 1]]
     return ends[run] + geometry.shift

@@ -1,9 +1,9 @@
 """Recovered gradients: in every physical patch the raw gradient is fitted by a polynomial.
 
-Its degree is that of the weights. The fit is the L2 projection over the patch, done separately for each
-material region, so that neither a crack nor an interface is smeared; the polynomials are blended by the
-weight functions. The result is itself an approximation on the same physical cover, of one order more than
-the raw gradient.
+Its degree is that of the weights. The fit is the L2 projection over the patch (for splines of degree 2 and 3
+weighted by themselves, as their supports are wide), done separately for each material region, so that neither
+a crack nor an interface is smeared; the polynomials are blended by the weight functions. The result is itself
+an approximation on the same physical cover, of one order more than the raw gradient.
 """
 
 from dataclasses import dataclass
@@ -75,10 +75,13 @@ def recover(manifold: Manifold, dofs: np.ndarray) -> Recovered:
     gradient = gradient.reshape(len(gradient), c * 2)
     terms = (grid.degree + 1) * (grid.degree + 2) // 2
     gram, right = np.zeros((count, terms, terms)), np.zeros((count, terms, c * 2))
+    measure = np.ones((len(rule.weights), k))
+    if grid.degree > 1:
+        measure = manifold.weights.values(rule.points)
     for a in range(k):
         p = monomials(rule.points - origin[rule.element, a], grid.degree)
         rows = slot[rule.element, a]
-        gather = csr_array((rule.weights, (rows, np.arange(len(rows)))), (count, len(rows)))
+        gather = csr_array((rule.weights * measure[:, a], (rows, np.arange(len(rows)))), (count, len(rows)))
         for i in range(terms):
             gram[:, i] += gather @ (p[:, i : i + 1] * p)
             right[:, i] += gather @ (p[:, i : i + 1] * gradient)
@@ -96,9 +99,13 @@ def covariance(gram: np.ndarray) -> np.ndarray:
 
 
 def poor(gram: np.ndarray, degree: int) -> np.ndarray:
-    """Patches too small or too thin for a slope: they borrow the polynomial of a neighbour."""
+    """Patches too small or too thin for a slope: they borrow the polynomial of a neighbour.
+
+    Measured by the amount and the spread of a support that nothing cuts.
+    """
+    amount, width = (4.0, 1 / 3) if degree == 1 else (1.0, 1 / (3 * (degree + 1)))
     spread = np.linalg.eigvalsh(covariance(gram[:, :3, :3]))
-    return (gram[:, 0, 0] < 0.3 * ((degree + 1) / 2) ** 2) | (spread[:, 0] < 0.03)
+    return (gram[:, 0, 0] < 0.075 * amount) | (spread[:, 0] < 0.09 * width)
 
 
 def fit(gram: np.ndarray, right: np.ndarray) -> np.ndarray:

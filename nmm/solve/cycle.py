@@ -314,7 +314,7 @@ def prolong(step: Step, coarse: jax.Array, lines: tuple[int, int], count: int, w
 
 def refined(coarse: jax.Array, axis: int, degree: int, count: int) -> jax.Array:
     """Coefficients of a spline in the splines of half its size along an axis, the first `count` of them."""
-    coefficient = two_scale_coefficients(degree)
+    coefficient = two_scale_coefficients(degree).tolist()
     half = -(-count // 2)
     padded = jnp.concatenate([coarse, jnp.zeros_like(jax.lax.slice_in_dim(coarse, 0, 1, axis=axis))], axis)
     lines = []

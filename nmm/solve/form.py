@@ -92,7 +92,7 @@ def form_of(problem: Problem, params: Mapping[str, Any]) -> tuple[Form, list[Any
         entries,
         spanning,
         tuple(rules),
-        piece_rule(manifold, fine).block,
+        piece_rule(manifold, problem.fine).block,
         structure,
         static,
     )

@@ -132,3 +132,64 @@ def test_gradients_pass_the_taylor_test_and_batches_agree():
     assert several[1] == pytest.approx(float(value(2.5)), rel=1e-10)
     direct = nmm.forward(problem, nmm.Direct())({"E": 2.5}).at(points)
     assert float(value(2.5)) == pytest.approx(float((direct**2).sum()), rel=1e-9)
+
+
+@pytest.mark.parametrize("degree", [2, 3])
+def test_a_disk_is_rounder_than_the_degree_needs(degree):
+    """u = r² - |x|² is a polynomial: only the chords make an error, small beside that of a smooth field."""
+    manifold = nmm.cut(DOMAINS["disk"], splines(degree, cells=16, angle=10.0))
+    on = "sqrt((x - 0.03)**2 + (y - 0.02)**2) == 0.7"
+    problem = nmm.problem(manifold, nmm.poisson(1.0, source=4.0), [nmm.value(on, 0)])
+    chords = nmm.forward(problem)().errors("0.49 - (x - 0.03)**2 - (y - 0.02)**2")
+    smooth = nmm.forward(potential(DOMAINS["disk"], splines(degree, cells=16, angle=10.0)))().errors(FIELD)
+    assert chords["l2"] < 0.2 * smooth["l2"] and chords["h1"] < 0.2 * smooth["h1"]
+    assert manifold.stats["area"] == pytest.approx(np.pi * 0.49, rel=1e-13)
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize("degree", [2, 3])
+def test_the_recovered_gradient_is_better_and_its_distance_is_the_error(degree, domain):
+    solution = nmm.forward(potential(DOMAINS[domain], splines(degree, cells=24, angle=10.0)))()
+    assert solution.estimate.total == pytest.approx(solution.energy_error(FIELD), rel=0.15)
+
+
+@pytest.mark.parametrize("degree", [2, 3])
+def test_a_kink_between_materials_is_exact(degree):
+    domain = nmm.rectangle(0, 0, 1, 1).with_region("left", nmm.rectangle(-1, -1, 0.47, 2))
+    manifold = nmm.cut(domain, splines(degree, cells=9, angle=7.0))
+    exact = "where(x < 0.47, x - 0.47, (x - 0.47)/4)"
+    problem = nmm.problem(manifold, nmm.poisson({"left": 1.0, "default": 4.0}), [nmm.value("outline", exact)])
+    assert nmm.forward(problem)().errors(exact)["h1"] < 1e-11
+
+
+@pytest.mark.parametrize("degree", [2, 3])
+def test_parts_that_nothing_holds_float_and_multigrid_agrees(degree):
+    block = [[(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.3)]]
+    manifold = nmm.cut(nmm.rectangle(0, 0, 1, 1).with_cracks(block), splines(degree, cells=20))
+    terms = [
+        nmm.value("x == 0", 0),
+        nmm.flux("x == 1", 1.0),
+        nmm.flux("crack 0 left and x < 0.31", -1.0),
+        nmm.flux("crack 0 left and x > 0.69", 1.0),
+    ]
+    problem = nmm.problem(manifold, nmm.poisson(1.0), terms)
+    direct, grid = (nmm.forward(problem, s)() for s in (nmm.Direct(), nmm.Multigrid(1e-11)))
+    points = [[0.5, 0.5], [0.35, 0.4], [0.1, 0.2]]
+    assert len(grid.held) == 1 and grid.stats.iterations <= 25
+    assert grid.at(points) == pytest.approx(direct.at(points), rel=1e-6)
+
+
+@pytest.mark.parametrize("sliver", [0.3, 1e-6, 1e-10])
+@pytest.mark.parametrize(("degree", "limit"), [(2, 14), (3, 22)])
+def test_iterations_do_not_depend_on_slivers(degree, limit, sliver):
+    domain = nmm.rectangle(0, 0, 1 + sliver / 24, 1 + sliver / 24)
+    manifold = nmm.cut(domain, splines(degree, cell=1 / 24))
+    problem = nmm.problem(manifold, nmm.poisson(1.0, source=1.0), [nmm.value("outline", 0)])
+    assert nmm.forward(problem, nmm.Multigrid())().stats.iterations <= limit
+
+
+def test_figures_and_files_of_splines_can_be_made(tmp_path):
+    solution = nmm.forward(elastic(DOMAINS["flower"], splines(2, cells=10)))()
+    solution.save(tmp_path / "flower.vtu")
+    solution.plot(tmp_path / "flower.png")
+    assert (tmp_path / "flower.vtu").stat().st_size > 1000 and (tmp_path / "flower.png").exists()

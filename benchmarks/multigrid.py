@@ -237,11 +237,11 @@ def measure(family: Row, shape: str, cells: int, peer: bool) -> dict:
 def products(solver: Multigrid, iterations: int) -> int:
     """How often a solve applies the operator of the finest level.
 
-    An iteration of conjugate gradients once, and its cycle by either sweep of the smoother (degree - 1), for
-    the residual that goes down and for the one after it came up; beside them Lanczos, whose eigenvalue the
-    smoother needs, and the residual that is recomputed at the end.
+    An iteration of conjugate gradients once, and its cycle by either sweep of the smoother (its degree) and
+    for the residual that goes down; beside them Lanczos, which estimates the largest eigenvalue for the
+    smoother, and the residual that is recomputed at the end.
     """
-    return iterations * (1 + 2 * (solver.degree - 1) + 2) + LANCZOS + 1
+    return iterations * (1 + 2 * solver.degree + 1) + LANCZOS + 1
 
 
 def timed(problem: nmm.Problem, solver: Multigrid) -> tuple[nmm.Solution, float]:

@@ -17,7 +17,9 @@ from nmm.errors import InputError
 from nmm.manifold.quadrature import Rule
 from nmm.manifold.rules import reference_rule
 from nmm.physics.boundary import Term
-from nmm.physics.problem import Edge, Problem, basis, coefficient_values
+from nmm.physics.dilatation import centroids, doubled, folded
+from nmm.physics.models import columns
+from nmm.physics.problem import Edge, Problem, basis, coefficient_values, wide_basis
 from nmm.physics.values import Places, evaluate
 from nmm.solve.linearise import linearise
 from nmm.solve.seams import add_seams, seam_fluxes
@@ -76,12 +78,13 @@ def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
     at = edge_places(problem, edge)
     values, _ = basis(manifold, manifold.piece_cell[edge.piece], edge.xi)
     cell = manifold.element_cells()[edge.host]
-    _, gradients = basis(manifold, cell, edge.host_xi)
+    _, gradients = wide_basis(manifold, model, cell, edge.host_xi, centroids(manifold)[edge.host])
     there = problem.places(cell, edge.host_xi, manifold.element_regions()[edge.host])
     tangent, stress = linearise(model.density, c, coefficient_values(model, there, params))
     n = len(edge.piece)
-    traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, edge.normal, gradients).reshape(n, c, -1)
-    initial = np.einsum("nci,ni->nc", stress, edge.normal)
+    normal = doubled(model.density, edge.normal)
+    traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, normal, gradients).reshape(n, c, -1)
+    initial = np.einsum("nci,ni->nc", stress, normal)
     if term.kind == "normal":
         size = np.asarray(evaluate(term.values[0], at, params, term.name))
         prescribed = size[:, None] * edge.normal
@@ -90,7 +93,7 @@ def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
         prescribed = np.stack([np.asarray(evaluate(v, at, params, term.name)) for v in given], -1)
     if not np.isfinite(prescribed).all():
         raise_not_finite(term.name, edge.points, prescribed)
-    stiffness = np.einsum("ncici->n", tangent) / (2 * c)
+    stiffness = np.einsum("ncici->n", folded(tangent)) / (2 * c)
     return Held(
         tangent, traction, initial, spread(values, c), projector(term, edge.normal, c), prescribed, stiffness
     )
@@ -128,13 +131,19 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
     centre, size = (low + high) / 2, np.maximum((high - low) / 2, 1e-300)
     to_user = grid.rotation.T / grid.h
 
-    def gradients(xi, which):
+    def pointwise(xi, which):
         local = (xi - centre[which]) / size[which]
         one, zero = np.ones(len(xi)), np.zeros(len(xi))
         rows = [np.stack([one, zero], -1), np.stack([zero, one], -1)]
         if manifold.shape == "quad":
             rows.append(local[:, ::-1])
         return np.stack(rows, 1) / size[which][:, None, :] @ to_user
+
+    def gradients(xi, which):
+        found = pointwise(xi, which)
+        if columns(model.density) == 2:
+            return found
+        return np.concatenate([found, pointwise(centroids(manifold)[hosts[which]], which)], -1)
 
     at = problem.places(cells[element], xi, manifold.element_regions()[element])
     tangent, _ = linearise(model.density, c, coefficient_values(model, at, params))
@@ -148,7 +157,8 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
     for edge, term in held:
         which = slot[start : start + len(edge.host)]
         start += len(edge.host)
-        t = np.einsum("ncidj,ni,nbj->ncbd", term.tangent, edge.normal, gradients(edge.host_xi, which))
+        normal = doubled(model.density, edge.normal)
+        t = np.einsum("ncidj,ni,nbj->ncbd", term.tangent, normal, gradients(edge.host_xi, which))
         t = np.einsum("nce,nem->ncm", term.projector, t.reshape(len(which), c, m))
         np.add.at(T, which, np.einsum("n,nca,ncb->nab", edge.weight, t, t))
     root = 1 / np.sqrt(np.maximum(np.einsum("nii->ni", K), 1e-300))

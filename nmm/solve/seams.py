@@ -20,8 +20,9 @@ import numpy as np
 
 from nmm.capacity import padded
 from nmm.errors import InputError
+from nmm.physics.dilatation import centroids, doubled
 from nmm.physics.edges import Edge
-from nmm.physics.problem import Problem, basis, coefficient_values
+from nmm.physics.problem import Problem, basis, coefficient_values, wide_basis
 from nmm.physics.values import evaluate
 from nmm.pytrees import tree
 from nmm.solve.linearise import linearise
@@ -212,14 +213,15 @@ def flux_at(problem: Problem, edge: Edge, params) -> Flux:
     c = model.components
     shapes, _ = basis(manifold, manifold.piece_cell[edge.piece], edge.xi)
     cell = manifold.element_cells()[edge.host]
-    _, gradients = basis(manifold, cell, edge.host_xi)
+    _, gradients = wide_basis(manifold, model, cell, edge.host_xi, centroids(manifold)[edge.host])
     there = problem.places(cell, edge.host_xi, manifold.element_regions()[edge.host])
     tangent, stress = linearise(model.density, c, coefficient_values(model, there, params))
     n = len(shapes)
-    traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, edge.normal, gradients).reshape(n, c, -1)
+    normal = doubled(model.density, edge.normal)
+    traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, normal, gradients).reshape(n, c, -1)
     values = np.einsum("na,cd->ncad", shapes, np.eye(c)).reshape(n, c, -1)
     one = np.broadcast_to(np.eye(c), (n, c, c))
-    return Flux(tangent, traction, np.einsum("nci,ni->nc", stress, edge.normal), values, one)
+    return Flux(tangent, traction, np.einsum("nci,ni->nc", stress, normal), values, one)
 
 
 def bond_values(problem: Problem, params) -> list[tuple[Any, ...]]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from nmm.physics.dilatation import doubled, folded
 from nmm.physics.tangent import tangent
 from nmm.physics.values import evaluate
 from nmm.solve.discretise import Discretisation, TermPoints
-from nmm.solve.form import Form, coefficients, places, shape_functions
+from nmm.solve.form import Form, coefficients, host_centres, places, shape_functions
 from nmm.solve.small import inverse, inverse_2x2
 
 
@@ -37,12 +38,15 @@ def held_at(form: Form, values, kind: str, given, params, arrays: Discretisation
     normal = jnp.asarray(term.normal)
     at = places(form, arrays, term.here, normal)
     shapes, _ = shape_functions(form, arrays, term.here)
-    _, gradients = shape_functions(form, arrays, term.there)
+    centres = host_centres(form, arrays)
+    centre = None if centres is None else centres[term.host]
+    _, gradients = shape_functions(form, arrays, term.there, centre)
     there = places(form, arrays, term.there)
     stiffness, stress = tangent(form.density, c, coefficients(form, values, there, params))
     n = len(normal)
-    traction = jnp.einsum("ncidj,ni,nbj->ncbd", stiffness, normal, gradients).reshape(n, c, -1)
-    initial = jnp.einsum("nci,ni->nc", stress, normal)
+    out = doubled(form.density, normal, jnp)
+    traction = jnp.einsum("ncidj,ni,nbj->ncbd", stiffness, out, gradients).reshape(n, c, -1)
+    initial = jnp.einsum("nci,ni->nc", stress, out)
     if kind == "normal":
         projector = normal[:, :, None] * normal[:, None, :]
         prescribed = evaluate(given[0], at, params, "boundary", jnp)[:, None] * normal
@@ -51,7 +55,7 @@ def held_at(form: Form, values, kind: str, given, params, arrays: Discretisation
         prescribed = jnp.stack(
             [evaluate(0.0 if v is None else v, at, params, "boundary", jnp) for v in given], -1
         )
-    size = jnp.einsum("ncici->n", stiffness) / (2 * c)
+    size = jnp.einsum("ncici->n", folded(stiffness)) / (2 * c)
     return Held(stiffness, traction, initial, spread(shapes, c), projector, prescribed, size)
 
 
@@ -67,13 +71,19 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, served
     centre, size = jnp.asarray(hosts.centre), jnp.asarray(hosts.size)
     to_user = inverse_2x2(jnp.asarray(arrays.frame))
 
-    def gradients(xi, which):
+    def pointwise(xi, which):
         local = (xi - centre[which]) / size[which]
         one, zero = jnp.ones(len(xi)), jnp.zeros(len(xi))
         rows = [jnp.stack([one, zero], -1), jnp.stack([zero, one], -1)]
         if form.shape == "quad":
             rows.append(local[:, ::-1])
         return (jnp.stack(rows, 1) / size[which][:, None, :]) @ to_user
+
+    middle = host_centres(form, arrays)
+
+    def gradients(xi, which):
+        found = pointwise(xi, which)
+        return found if middle is None else jnp.concatenate([found, pointwise(middle[which], which)], -1)
 
     rule = hosts.rule
     at = places(form, arrays, rule)
@@ -85,7 +95,8 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, served
     T = jnp.zeros_like(K)
     for term, hold in served:
         g = gradients(jnp.asarray(term.there.xi), term.host)
-        t = jnp.einsum("ncidj,ni,nbj->ncbd", hold.tangent, jnp.asarray(term.normal), g)
+        normal = doubled(form.density, jnp.asarray(term.normal), jnp)
+        t = jnp.einsum("ncidj,ni,nbj->ncbd", hold.tangent, normal, g)
         t = jnp.einsum("nce,nem->ncm", hold.projector, t.reshape(len(g), c, m))
         w = jnp.asarray(term.here.weight)
         T = T + jax.ops.segment_sum(jnp.einsum("n,nca,ncb->nab", w, t, t), term.host, count)

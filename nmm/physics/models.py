@@ -127,9 +127,9 @@ def strain_density(gradient, values):
 def averaged(gradient):
     """∇u with mean dilatation (..., 2, 2) from ∇u beside its mean over the element (..., 2, 4).
 
-    ε̄ = ε + ½ (tr ε_mean − tr ε) I (Hughes 1980, Int. J. Numer. Methods Eng. 15, 1413-1418; the mean dilatation
-    of Nagtegaal, Parks and Rice 1974). In plane strain the trace in the plane is all of the volumetric
-    strain, so that its mean replaces it entirely and the deviator in the plane stays pointwise.
+    ε̄ = ε + ½ (tr ε_mean − tr ε) I, B-bar (Hughes 1980, Int. J. Numer. Methods Eng. 15, 1413-1418; the mean
+    dilatation of Nagtegaal, Parks and Rice 1974). In plane strain the trace in the plane is all of the
+    volumetric strain: its mean replaces it entirely, and the deviator in the plane stays pointwise.
     """
     here, mean = gradient[..., :2], gradient[..., 2:]
     excess = (mean - here)[..., 0, 0] + (mean - here)[..., 1, 1]

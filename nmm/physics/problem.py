@@ -277,8 +277,10 @@ def seam_points(manifold: Manifold, bond: np.ndarray) -> Seams:
 def wide_basis(
     manifold: Manifold, model: Model, cell: np.ndarray, xi: np.ndarray, centre: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (n, k) and gradients (n, k, columns) as the model wants them, in elements with centroids `centre`
-    (n, 2)."""
+    """Weights (n, k) and gradients (n, k, columns) as the model wants them.
+
+    `centre` (n, 2) are the centroids of the elements of the points.
+    """
     values, gradients = basis(manifold, cell, xi)
     if columns(model.density) == 2:
         return values, gradients

@@ -67,7 +67,10 @@ def add_rows(array: Any, rows: np.ndarray, values: Any) -> Any:
 
 
 def recover(manifold: Manifold, raw: Callable[[np.ndarray, np.ndarray], Any]) -> Recovered:
-    """Fit a linear polynomial to the gradient `raw(element, xi)` (n, components, 2) in every physical patch."""
+    """Fit a linear polynomial to the gradient in every physical patch.
+
+    `raw(element, xi)` is the gradient (n, components, 2) at points of elements.
+    """
     grid = manifold.grid
     patches, regions = manifold.element_patches(), manifold.element_regions()
     points, area = element_points(manifold)

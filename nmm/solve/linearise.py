@@ -12,7 +12,8 @@ from nmm.physics.models import columns
 def linearise(density, components: int, values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Second and first derivative of the density at zero gradient: (n, c, 2, c, 2) and (n, c, 2).
 
-    With mean dilatation 4 takes the place of 2: `models.columns`. Rows are padded to a power of two, so that few sizes are compiled.
+    With mean dilatation 4 takes the place of 2: `models.columns`. Rows are padded to a power of two, so that
+    few sizes are compiled.
     """
     count = len(next(iter(values.values())))
     full = {k: pad(v, roomy(count)) for k, v in values.items()}

@@ -26,7 +26,7 @@ def flux_at(form: Form, values, params, arrays: Discretisation, side: SeamSide) 
     out = doubled(form.density, normal, jnp)
     traction = jnp.einsum("ncidj,ni,nbj->ncbd", stiffness, out, gradients).reshape(n, c, -1)
     one = jnp.broadcast_to(jnp.eye(c), (n, c, c))
-    return Flux(stiffness, traction, jnp.einsum("nci,ni->nc", stress, out), spread(shapes, c), one)
+    return Flux(stiffness, traction, jnp.einsum("nci,ni->nc", stress, out), spread(shapes, c), one, (out,))
 
 
 def seam_fluxes(form: Form, values, params, arrays: Discretisation) -> list[tuple[SeamSide, Flux]]:

@@ -208,7 +208,7 @@ def test_vertices_move_with_the_mean():
 
 @pytest.mark.parametrize("depth", [1e-8, 1e-5, 1e-2])
 def test_slivers_change_nothing(depth):
-    """A plate that reaches `depth` cells into the next row, where it is clamped, against one that does not."""
+    """A plate that reaches `depth` cells into the next row, clamped there, against one that does not."""
 
     def pulled(height):
         manifold = nmm.cut(nmm.rectangle(0, 0, 1, height), nmm.lattice(cell=1 / 12, origin=(0, 0)))

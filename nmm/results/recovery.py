@@ -17,8 +17,7 @@ from nmm.cover.weights import hat_gradients, hat_values
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.rules import element_points
 from nmm.manifold.tips import singular_basis
-from nmm.physics.models import averaged, columns
-from nmm.physics.problem import Problem
+from nmm.physics.models import averaged
 
 
 @dataclass(frozen=True)
@@ -44,16 +43,9 @@ def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.nda
     return add_rows(result, rows, xp.einsum("nai,nac->nci", slopes, dofs[patches])) if len(rows) else result
 
 
-def strained(problem: Problem, dofs: Any, element: np.ndarray, xi: np.ndarray, centre: Any) -> Any:
-    """The gradient (n, components, 2) that the energy is of: with mean dilatation, the averaged one.
-
-    `centre` (n, 2) are the centroids of the elements.
-    """
-    manifold = problem.manifold
-    here = raw_gradients(manifold, dofs, element, xi)
-    if columns(problem.model.density) == 2:
-        return here
-    mean = raw_gradients(manifold, dofs, element, centre)
+def averaged_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: Any, centre: Any) -> Any:
+    """Gradient (n, 2, 2) with mean dilatation at points of elements with centroids `centre` (n, 2)."""
+    here, mean = (raw_gradients(manifold, dofs, element, at) for at in (xi, centre))
     xp = jnp if isinstance(mean, jax.Array) else np
     return averaged(xp.concatenate([here, mean], -1))
 

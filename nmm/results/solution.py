@@ -19,7 +19,7 @@ from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import Mesh
 from nmm.manifold.tips import at_tips, singular_basis
 from nmm.physics.dilatation import centroids
-from nmm.physics.models import PLANE_STRAIN
+from nmm.physics.models import PLANE_STRAIN, columns
 from nmm.physics.problem import coefficient_values
 from nmm.physics.values import evaluate
 from nmm.pytrees import tree
@@ -29,7 +29,7 @@ from nmm.results.estimate import Estimate, estimate
 from nmm.results.forces import Forces, balance, mean_moment, supports
 from nmm.results.overlap import overlap
 from nmm.results.record import Record, Several, Stats
-from nmm.results.recovery import add_rows, raw_gradients, recover, recovered_gradients, strained
+from nmm.results.recovery import add_rows, averaged_gradients, raw_gradients, recover, recovered_gradients
 from nmm.results.single import plot_solution, save_solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.krylov import outcome
@@ -147,7 +147,7 @@ class Solution:
 
     @cached_property
     def _centroids(self) -> Any:
-        """Centroids (elements, 2) in their squares, where they are wanted."""
+        """Centroids (elements, 2) in their squares."""
         if self.vertices is None:
             return centroids(self.manifold)
         element, xi, weight = energy_rule(self.manifold, self.problem.fine)
@@ -157,10 +157,13 @@ class Solution:
         return moment / jax.ops.segment_sum(weight, element, count)[:, None]
 
     def _strained(self, element, xi) -> Any:
-        return strained(self.problem, self.dofs, element, xi, self._centroids[element])
+        """The gradients that the energy is of: with mean dilatation, averaged ones."""
+        if columns(self.problem.model.density) == 2:
+            return raw_gradients(self.manifold, self.dofs, element, xi)
+        return averaged_gradients(self.manifold, self.dofs, element, xi, self._centroids[element])
 
     def _gradients(self, element, xi, recovered: bool) -> Any:
-        """The gradients that stresses and energies are of; see `recovery.strained`."""
+        """The gradients that stresses and energies are of, recovered or not."""
         if not recovered:
             return self._strained(element, xi)
         gradient = recovered_gradients(self.manifold, self._recovered, element, xi)

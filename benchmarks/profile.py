@@ -23,10 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmm
-from benchmarks.core import copy_bandwidth
+from benchmarks.core import copy_bandwidth, seconds
 from benchmarks.forward.measure import peak_gib
-from benchmarks.forward.own import cells_for, pose
-from benchmarks.forward.plate import CENTRES, COMPONENTS, CRACK, RADIUS
+from benchmarks.forward.own import cells_for, plate, pose
+from benchmarks.forward.plate import COMPONENTS
 from benchmarks.record import record
 from benchmarks.registry import Report
 from nmm.solve.cycle import Smoother, bottom_inverse, chebyshev, coarse_system, prolong, smoother
@@ -123,13 +123,6 @@ def run(quick: bool, report: Report) -> dict:
     return record("profile", rows, [], quick=quick, about=about)
 
 
-def plate() -> nmm.Domain:
-    domain = nmm.rectangle(0, 0, 1, 1)
-    for centre in CENTRES:
-        domain = domain - nmm.disk(tuple(centre), RADIUS)
-    return domain.with_cracks([CRACK])
-
-
 def measure(name: str, unknowns: int, repeats: int) -> dict:
     """The row of a problem."""
     cells = cells_for(unknowns / COMPONENTS[name])
@@ -187,7 +180,7 @@ def visits_of(levels: int, turns: int) -> list[int]:
 def on_device(problem: nmm.Problem, iterations: int, repeats: int, bandwidth: float):
     """Stages of the compiled program, and the bytes of its arrays."""
     form, data = form_of(problem, {})
-    time_of = partial(least, repeats=repeats)
+    time_of = partial(seconds, repeats=repeats, of=min)
     on_host = arrays_of(problem)
     to_device = time_of(lambda: jax.device_put(on_host))
     discretisation, levels, steps, _ = jax.device_put(on_host)
@@ -261,17 +254,6 @@ def on_device(problem: nmm.Problem, iterations: int, repeats: int, bandwidth: fl
 def called(function: Callable, *arguments, time_of: Callable) -> tuple[Any, float]:
     """What a function gives, and its seconds."""
     return function(*arguments), time_of(function, *arguments)
-
-
-def least(function: Callable, *arguments, repeats: int) -> float:
-    """The least seconds of several calls, the first one left out."""
-    jax.block_until_ready(function(*arguments))
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        jax.block_until_ready(function(*arguments))
-        times.append(time.perf_counter() - begin)
-    return min(times)
 
 
 def bytes_of(tree: Any) -> int:

@@ -5,6 +5,7 @@ crack nor an interface is smeared; the polynomials are blended by the weight fun
 itself an approximation on the same physical cover, of one order more than the raw gradient.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from nmm.cover.weights import hat_gradients, hat_values
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.rules import element_points
 from nmm.manifold.tips import singular_basis
+from nmm.physics.models import averaged
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,13 @@ def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.nda
     return add_rows(result, rows, xp.einsum("nai,nac->nci", slopes, dofs[patches])) if len(rows) else result
 
 
+def averaged_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: Any, centre: Any) -> Any:
+    """Gradient (n, 2, 2) with mean dilatation at points of elements with centroids `centre` (n, 2)."""
+    here, mean = (raw_gradients(manifold, dofs, element, at) for at in (xi, centre))
+    xp = jnp if isinstance(mean, jax.Array) else np
+    return averaged(xp.concatenate([here, mean], -1))
+
+
 def add_rows(array: Any, rows: np.ndarray, values: Any) -> Any:
     """`array` with `values` added at distinct rows."""
     if isinstance(array, jax.Array):
@@ -49,13 +58,16 @@ def add_rows(array: Any, rows: np.ndarray, values: Any) -> Any:
     return array
 
 
-def recover(manifold: Manifold, dofs: np.ndarray) -> Recovered:
-    """Fit a linear polynomial to the gradient in every physical patch."""
+def recover(manifold: Manifold, raw: Callable[[np.ndarray, np.ndarray], Any]) -> Recovered:
+    """Fit a linear polynomial to the gradient in every physical patch.
+
+    `raw(element, xi)` is the gradient (n, components, 2) at points of elements.
+    """
     grid = manifold.grid
     patches, regions = manifold.element_patches(), manifold.element_regions()
     points, area = element_points(manifold)
     n, k = patches.shape
-    gradient = raw_gradients(manifold, dofs, np.repeat(np.arange(n), 3), points.reshape(-1, 2))
+    gradient = np.asarray(raw(np.repeat(np.arange(n), 3), points.reshape(-1, 2)))
     c = gradient.shape[1]
     gradient = gradient.reshape(n, 3, c * 2)
     many = len(manifold.geometry.regions) + 1

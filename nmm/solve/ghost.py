@@ -2,7 +2,8 @@
 
 It adds ½ γ h k ∫ |[∂u/∂n]|² over each face to the energy (Burman, Comptes Rendus 348, 2010), where u is the
 polynomial of either element extended over the whole face and k the harmonic mean of their stiffness. Linear
-fields have no jump. The condition number then no longer knows how small the cut elements are.
+fields have no jump. The condition number then no longer knows how small the cut elements are. With mean
+dilatation k is the shear modulus: with the bulk modulus cut elements would lock again.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nmm.physics.dilatation import modulus
 from nmm.physics.problem import Problem, coefficient_values
 from nmm.physics.tangent import tangent
 from nmm.solve.discretise import Discretisation, Samples
@@ -29,7 +31,7 @@ def ghost_elements(problem: Problem, params: Mapping[str, Any]) -> tuple[np.ndar
 
     def stiffness(side):
         at = problem.places(faces.cell[side], faces.xi[side], faces.region[side])
-        return size_of(linearise(model.density, model.components, coefficient_values(model, at, params))[0])
+        return modulus(linearise(model.density, model.components, coefficient_values(model, at, params))[0])
 
     matrices = face_matrices(problem.manifold.shape, faces, stiffness(0), stiffness(1), model.components)
     return np.asarray(matrices), faces.patches
@@ -42,14 +44,9 @@ def ghost_blocks(form: Form, values, params, arrays: Discretisation, faces: Face
         cell, xi, region = (jnp.asarray(a)[side] for a in (faces.cell, faces.xi, faces.region))
         here = Samples(cell, xi, region, None, None)
         at = places(form, arrays, here)
-        return size_of(tangent(form.density, form.components, coefficients(form, values, at, params))[0])
+        return modulus(tangent(form.density, form.components, coefficients(form, values, at, params))[0], jnp)
 
     return face_matrices(form.shape, faces, stiffness(0), stiffness(1), form.components)
-
-
-def size_of(stiffness):
-    """Modulus (n,) that stands for a tangent (n, c, 2, c, 2)."""
-    return jnp.einsum("ncici->n", stiffness) / (2 * stiffness.shape[1])
 
 
 def face_matrices(shape: str, faces: Faces, left, right, components: int) -> jax.Array:

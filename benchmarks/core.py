@@ -73,15 +73,15 @@ def figure(name: str, value: float, parts: str, limit: float | None = None, leas
     return {"figure": name, "value": float(value), "parts": parts, "limit": limit, "least": least}
 
 
-def seconds(function: Callable, *arguments, repeats: int) -> float:
-    """Median seconds of a call, the first one left out."""
+def seconds(function: Callable, *arguments, repeats: int, of: Callable = median) -> float:
+    """Median (or another figure `of`) of the seconds of several calls, the first one left out."""
     jax.block_until_ready(function(*arguments))
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
         jax.block_until_ready(function(*arguments))
         times.append(time.perf_counter() - begin)
-    return median(times)
+    return of(times)
 
 
 LOOPS = 20

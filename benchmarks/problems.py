@@ -139,6 +139,15 @@ PROBLEMS = (
         measure=cook_deflections,
     ),
     Problem(
+        "cook_incompressible",
+        (8, 16, 32, 64),
+        (16, 32),
+        (Target("v(48, 52)", 18.51, 0.02),),
+        "18.51 ± 0.005, Taylor-Hood elements up to 96 per side",
+        ("quad",),
+        measure=cook_deflections,
+    ),
+    Problem(
         "kirsch",
         (32, 64, 128),
         (16, 32),

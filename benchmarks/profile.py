@@ -23,13 +23,13 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmm
-from benchmarks.core import copy_bandwidth
+from benchmarks.core import copy_bandwidth, seconds
 from benchmarks.forward.measure import peak_gib
-from benchmarks.forward.own import cells_for, pose
-from benchmarks.forward.plate import CENTRES, COMPONENTS, CRACK, RADIUS
+from benchmarks.forward.own import cells_for, plate, pose
+from benchmarks.forward.plate import COMPONENTS
 from benchmarks.record import record
 from benchmarks.registry import Report
-from nmm.solve.cycle import Smoother, bottom_inverse, chebyshev, coarse_system, prolong, smoother
+from nmm.solve.cycle import Smoother, bottom_inverse, chebyshev, coarse_system, prolong, smoothers
 from nmm.solve.form import form_of
 from nmm.solve.multigrid import Multigrid
 from nmm.solve.system import System, apply, system_of
@@ -123,13 +123,6 @@ def run(quick: bool, report: Report) -> dict:
     return record("profile", rows, [], quick=quick, about=about)
 
 
-def plate() -> nmm.Domain:
-    domain = nmm.rectangle(0, 0, 1, 1)
-    for centre in CENTRES:
-        domain = domain - nmm.disk(tuple(centre), RADIUS)
-    return domain.with_cracks([CRACK])
-
-
 def measure(name: str, unknowns: int, repeats: int) -> dict:
     """The row of a problem."""
     cells = cells_for(unknowns / COMPONENTS[name])
@@ -187,7 +180,7 @@ def visits_of(levels: int, turns: int) -> list[int]:
 def on_device(problem: nmm.Problem, iterations: int, repeats: int, bandwidth: float):
     """Stages of the compiled program, and the bytes of its arrays."""
     form, data = form_of(problem, {})
-    time_of = partial(least, repeats=repeats)
+    time_of = partial(seconds, repeats=repeats, of=min)
     on_host = arrays_of(problem)
     to_device = time_of(lambda: jax.device_put(on_host))
     discretisation, levels, steps, _ = jax.device_put(on_host)
@@ -227,15 +220,15 @@ def on_device(problem: nmm.Problem, iterations: int, repeats: int, bandwidth: fl
         system = coarse
     bottom, took = called(bottom_of, system, levels[-1], time_of=time_of)
     at_bottom = time_of(dense, bottom, jnp.zeros(bottom.shape[0]))
-    # Two residuals a visit and, where a level is visited twice, one more between the visits.
-    others = [n * (2 + (turns > 1)) * t for n, t in zip(visits[1:-1], products[1:], strict=True)]
+    # A sweep holds its own residuals; beside them a visit has the one that goes down.
+    others = [n * t for n, t in zip(visits[1:-1], products[1:], strict=True)]
     relaxed = [iterations * 2 * n * t for n, t in zip(visits[:-1], sweeps, strict=True)]
     stages = [
         (SETUP, "arrays to the device", to_device),
         (SETUP, "matrices", matrices),
         (SETUP, "coarse matrices", spent["coarse"]),
         (SETUP, "smoothers", spent["smoothers"] + took),
-        (ITERATIONS, "operator, finest level", iterations * 3 * products[0]),
+        (ITERATIONS, "operator, finest level", iterations * 2 * products[0]),
         (ITERATIONS, "operator, coarser levels", iterations * sum(others)),
         (ITERATIONS, "smoother, finest level", relaxed[0]),
         (ITERATIONS, "smoother, second level", sum(relaxed[1:2])),
@@ -263,24 +256,13 @@ def called(function: Callable, *arguments, time_of: Callable) -> tuple[Any, floa
     return function(*arguments), time_of(function, *arguments)
 
 
-def least(function: Callable, *arguments, repeats: int) -> float:
-    """The least seconds of several calls, the first one left out."""
-    jax.block_until_ready(function(*arguments))
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        jax.block_until_ready(function(*arguments))
-        times.append(time.perf_counter() - begin)
-    return min(times)
-
-
 def bytes_of(tree: Any) -> int:
     return sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(tree))
 
 
 @jax.jit
 def smoother_arrays(system: System, level):
-    made = smoother(system, level, False)
+    made = smoothers([system], (level,), False)[0]
     return made.blocks, made.inverse, made.largest
 
 
@@ -290,8 +272,8 @@ def product(system: System, u):
 
 
 @jax.jit
-def relax(system: System, arrays, x, r):
-    return chebyshev(Smoother(system, *arrays, None), x, r, SOLVER.degree)
+def relax(system: System, arrays, x, b):
+    return chebyshev(Smoother(system, *arrays, None), x, b, SOLVER.degree)
 
 
 @jax.jit

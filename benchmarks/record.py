@@ -54,9 +54,11 @@ def merged(before: Mapping[str, Any], now: Mapping[str, Any], key: str) -> dict:
     later = [run | {"rows": [n for n in run["rows"] if n not in names]} for run in before.get("later", [])]
     processor = now["hardware"]["processor"]
     mine = {"date": now["date"], "commit": now["commit"], "processor": processor, "rows": names}
+    same = [run for run in later if all(run[key] == mine[key] for key in ("commit", "processor"))]
+    mine["rows"] = [name for run in same for name in run["rows"]] + names
     return {
         **before,
-        "later": [run for run in later if run["rows"]] + [mine],
+        "later": [run for run in later if run["rows"] and run not in same] + [mine],
         "checks": [c for c in before["checks"] if c["check"] not in judged] + now["checks"],
         "rows": [row for row in before["rows"] if row[key] not in names] + now["rows"],
     }

@@ -211,19 +211,20 @@ def outcrop(result: Mapping[str, Any]) -> list[str]:
 def multigrid(result: Mapping[str, Any]) -> list[str]:
     """Iterations and seconds, nmm and PyAMG side by side."""
     keys = (
-        "problem", "shape", "cells", "unknowns", "cycle", "levels", "iterations", "seconds", "compile",
-        "peer_iterations", "peer_seconds",
+        "problem", "shape", "cells", "unknowns", "cycle", "levels", "iterations", "products", "seconds",
+        "compile", "peer_iterations", "peer_seconds",
     )  # fmt: skip
     heads = (
-        "problem", "cover", "cells", "unknowns", "cycle", "levels", "iterations", "seconds", "compilation",
-        "PyAMG iterations", "PyAMG seconds",
+        "problem", "cover", "cells", "unknowns", "cycle", "levels", "iterations", "fine products", "seconds",
+        "compilation", "PyAMG iterations", "PyAMG seconds",
     )  # fmt: skip
     checks = [(c["check"], c["value"], c["expected"], PASSED[c["passed"]]) for c in result["checks"]]
     return [
         f"{result['about']}. Seconds of nmm are assembly, levels, set-up and solve once everything is"
         " compiled, which takes the seconds of the next column the first time. PyAMG is smoothed"
         " aggregation with the rigid motions given, in conjugate gradients on the same matrix; its seconds"
-        " are set-up and solve, without assembly.",
+        " are set-up and solve, without assembly. `fine products`: how often the solve applies the operator"
+        " of the finest level, set-up included.",
         table(heads, [[row[key] for key in keys] for row in result["rows"]]),
         "## Checks",
         table(("check", "worst", "expected", "passed"), checks),
@@ -371,6 +372,48 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.2f} %"
 
 
+def gpu(result: Mapping[str, Any]) -> list[str]:
+    """Seconds, memory and bandwidth of each size; the batches."""
+    heads = (
+        "problem", "unknowns", "cells", "iterations", "cut, s", "set-up on the host, s", "to the device, s",
+        "program, s", "compilation, s", "GiB", "operator, ms", "GB/s", "share of the bandwidth",
+    )  # fmt: skip
+    solves = [row for row in result["rows"] if "unknowns" in row]
+    solves.sort(key=lambda row: (list(result["problems"]).index(row["problem"]), row["unknowns"]))
+    shown = [
+        (
+            row["problem"],
+            row["unknowns"],
+            row["cells"],
+            row["iterations"] if row["converged"] else None,
+            *(row["seconds"][part] for part in ("cut", "setup", "transfer", "program", "compile")),
+            row["peak_gib"],
+            1e3 * row["seconds"]["operator"],
+            row["traffic"] / row["seconds"]["operator"] / 1e9,
+            row["share"],
+        )
+        for row in solves
+    ]
+    batches = [
+        (row["problem"], row["count"], row["cells"], row["one"], row["all"], row["ratio"])
+        for row in result["rows"]
+        if "count" in row
+    ]
+    parts = [
+        f"{result['about'][0].upper()}{result['about'][1:]}: {result['device']['name']}. The program is all"
+        " that is compiled: matrices, multigrid, and conjugate gradients to 1e-8, in double precision; its"
+        " memory is the most that was held. The operator counts the bytes that must be moved once, against"
+        " the bandwidth with which a long array is scaled in the same run.",
+        table(heads, shown),
+        "## Batches",
+        "Geometries solved side by side, against one of them.",
+        table(("problem", "geometries", "cells", "one, s", "all, s", "all / one"), batches),
+    ]
+    if result["skipped"]:
+        parts += ["## Skipped", table(("method", "reason", "problems"), reasons(result["skipped"]))]
+    return parts
+
+
 BODIES = {
     "verification": verification,
     "multigrid": multigrid,
@@ -378,4 +421,5 @@ BODIES = {
     "core": core,
     "profile": profile,
     "fracture": fracture,
+    "gpu": gpu,
 }

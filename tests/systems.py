@@ -9,8 +9,8 @@ from nmm.solve.form import form_of
 from nmm.solve.system import apply, diagonal, system_of
 
 
-def same_system(problem, params):
-    """Assert that products, diagonal and load agree to 1e-13; returns the assembled system."""
+def same_system(problem, params, tolerance=1e-13):
+    """Assert that products, diagonal and load agree to the tolerance; returns the assembled system."""
     wanted = assemble(problem, params)
     form, data = form_of(problem, params)
     system = system_of(form, data, params, discretise(problem))
@@ -20,7 +20,7 @@ def same_system(problem, params):
 
     def close(found, full):
         full = full.reshape(u.shape)[active]
-        assert np.abs(np.asarray(found).T[active] - full).max() <= 1e-13 * np.abs(full).max()
+        assert np.abs(np.asarray(found).T[active] - full).max() <= tolerance * np.abs(full).max()
 
     close(apply(system, jnp.asarray(u.T)), wanted.matrix @ u.ravel())
     close(diagonal(system), wanted.matrix.diagonal())

@@ -121,6 +121,21 @@ MALFORMED = {
     "cell and cells": ("cells = 16", "cells = 16\ncell = 0.1", ["cover", "exactly one", "cell and cells"]),
     "neither cell nor cells": ("cells = 16", "angle = 1", ["cover", "exactly one", "none"]),
     "a negative cell": ("cells = 16", "cell = -0.1", ["line 11", "cover.cell", "greater than 0"]),
+    "an unknown dilatation": (
+        "poisson = 0.3",
+        'poisson = 0.3\ndilatation = "average"',
+        ["line 20", "physics.dilatation", '"average"', "pointwise, mean"],
+    ),
+    "a mean dilatation in plane stress": (
+        "poisson = 0.3",
+        'poisson = 0.3\nplane = "stress"\ndilatation = "mean"',
+        ["line 21", "physics.dilatation", 'plane = "strain"'],
+    ),
+    "a mean dilatation on triangles": (
+        "cells = 16\n\n[parameters]\nE = 210e9\n\n[physics]",
+        'cells = 16\nshape = "triangle"\n[parameters]\nE = 210e9\n[physics]\ndilatation = "mean"',
+        ["physics.dilatation", 'shape "triangle", expected "quad"'],
+    ),
     "poisson out of range": ("poisson = 0.3", "poisson = 0.5", ["physics.poisson", "plane strain"]),
     "poisson out of range somewhere": (
         "poisson = 0.3",

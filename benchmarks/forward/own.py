@@ -19,10 +19,7 @@ def multigrid(problem: str, unknowns: int) -> Solve:
     jax.config.update("jax_enable_x64", True)
     cells = cells_for(unknowns / COMPONENTS[problem])
     begin = time.perf_counter()
-    plate = nmm.rectangle(0, 0, 1, 1)
-    for centre in CENTRES:
-        plate = plate - nmm.disk(tuple(centre), RADIUS)
-    manifold = nmm.cut(plate.with_cracks([CRACK]), nmm.lattice(cells=cells))
+    manifold = nmm.cut(plate(), nmm.lattice(cells=cells))
     cut = time.perf_counter()
     posed = pose(manifold, problem)
     set_up = time.perf_counter()
@@ -36,6 +33,13 @@ def multigrid(problem: str, unknowns: int) -> Solve:
         float(solution.stats.residual),
         int(solution.stats.iterations),
     )
+
+
+def plate() -> nmm.Domain:
+    domain = nmm.rectangle(0, 0, 1, 1)
+    for centre in CENTRES:
+        domain = domain - nmm.disk(tuple(centre), RADIUS)
+    return domain.with_cracks([CRACK])
 
 
 def cells_for(patches: float) -> int:

@@ -97,5 +97,6 @@ MESHES: Mapping[str, Callable[[int], FittedMesh]] = {
     "bar": lambda cells: rectangle(0, 0, 2, 1, cells),
     "cantilever": lambda cells: rectangle(0, -6, 48, 6, cells),
     "cook": cook,
+    "cook_incompressible": cook,
     "kirsch": kirsch,
 }

@@ -129,7 +129,10 @@ class Discrete:
                     + 2 * w.shear * ddot(sym_grad(u), sym_grad(v))
                 )
             )
-            matrix = form.assemble(self.basis, first=first, shear=shear)
+            if self.spec.dilatation == "mean":
+                matrix = self._mean_dilatation(first, shear)
+            else:
+                matrix = form.assemble(self.basis, first=first, shear=shear)
             load = LinearForm(lambda v, w: dot(w.force, v)).assemble(self.basis, force=force)
         else:
             conductivity = self.coefficient("conductivity", x)
@@ -140,6 +143,24 @@ class Discrete:
         for entry in self.case.spec.boundary:
             load = load + self._pull(entry)
         return matrix, load
+
+    def _mean_dilatation(self, first: NDArray, shear: NDArray) -> Any:
+        """The deviator at points, the dilatation projected on constants of the cells."""
+        import skfem
+        from skfem import BilinearForm
+        from skfem.helpers import ddot, div, eye, sym_grad
+
+        def deviator(u):
+            return sym_grad(u) - eye(div(u) / 2, 2)
+
+        mean = skfem.Basis(self.mesh, skfem.ElementQuad0(), intorder=4)
+        shape = BilinearForm(lambda u, v, w: 2 * w.shear * ddot(deviator(u), deviator(v)))
+        volume = BilinearForm(lambda u, q, w: div(u) * q).assemble(self.basis, mean)
+        weight = BilinearForm(lambda p, q, w: p * q / (w.first + w.shear)).assemble(
+            mean, first=first, shear=shear
+        )
+        inverse = scipy.sparse.diags_array(1 / weight.diagonal())
+        return shape.assemble(self.basis, shear=shear) + volume.T @ inverse @ volume
 
     def _pull(self, entry: Any) -> NDArray | float:
         """The load of a boundary entry, zero for one that prescribes values."""

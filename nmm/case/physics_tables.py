@@ -90,7 +90,7 @@ Coefficients = Annotated[Any, PlainValidator(_coefficient)]
 PositiveCoefficient = Annotated[Any, PlainValidator(_positive)]
 Conductivity = Annotated[Any, PlainValidator(_conductivity)]
 
-ELASTIC = ("young", "poisson", "plane", "body_force", "density", "gravity", "initial_stress")
+ELASTIC = ("young", "poisson", "plane", "dilatation", "body_force", "density", "gravity", "initial_stress")
 FLOW = ("conductivity", "source")
 OTHER = {"elasticity": "poisson", "poisson": "elasticity"}
 
@@ -123,6 +123,7 @@ def _poisson_in_range(value: Any, plane: str, key: tuple[str, ...]) -> None:
 class PhysicsTable(Material):
     model: Annotated[str, one_of("elasticity", "poisson")]
     plane: Annotated[str, one_of("strain", "stress")] | None = None
+    dilatation: Annotated[str, one_of("pointwise", "mean")] | None = None
     gravity: Pair | None = None
     within: dict[str, Material] = Field(default={}, alias="in")
 
@@ -146,6 +147,12 @@ class PhysicsTable(Material):
                         f'model = "elasticity" needs it, for example {key} = {example}',
                         key,
                     )
+            if self.dilatation == "mean" and self.plane == "stress":
+                raise wrong(
+                    'found "mean" with plane = "stress", expected plane = "strain"',
+                    "in plane stress the thickness gives way, so that nothing locks: leave dilatation out",
+                    "dilatation",
+                )
             if self.body_force is not None and self.gravity is not None:
                 raise wrong(
                     "body_force and gravity are both given",

@@ -25,7 +25,7 @@ from nmm.fracture.discs import Disc, selections
 from nmm.fracture.fields import Fields, tip_fields
 from nmm.fracture.rule import Points, area_points, bare_faces, face_points, frame, joined, padded
 from nmm.manifold.locate import locate
-from nmm.physics.models import strain_density
+from nmm.physics.models import PLANE_STRAIN
 from nmm.physics.values import by_cell, evaluate
 
 
@@ -85,7 +85,7 @@ def material(solution: Any, rule: Rules, xp: Any) -> Material:
     """The material at the tips."""
     values = solution._coefficients(rule.element, rule.xi)
     young, nu = values["young"], values["poisson"]
-    strain = solution.problem.model.density is strain_density
+    strain = solution.problem.model.density in PLANE_STRAIN
     kappa = 3 - 4 * nu if strain else (3 - nu) / (1 + nu)
     mu = young / (2 * (1 + nu))
     initial = xp.zeros((rule.count, 2, 2))

@@ -17,6 +17,7 @@ class Model:
     """A physics: an energy density of the gradient and the coefficients, and a source.
 
     `density(gradient (components, 2), coefficients) -> scalar`; `coefficients` are prepared values;
+    elements give densities with mean dilatation `columns` 4 instead of 2, see `averaged`;
     `source` is the force (or source) per unit area, one value per component; `check` raises for values
     that make no sense. Its derivative by the gradient is the stress (or flux). `typical` coefficients,
     where given, tell how many numbers the tangent really has.
@@ -123,6 +124,35 @@ def strain_density(gradient, values):
     return elastic_density(gradient, values, "strain")
 
 
+def averaged(gradient):
+    """∇u with mean dilatation (..., 2, 2) from ∇u beside its mean over the element (..., 2, 4).
+
+    ε̄ = ε + ½ (tr ε_mean − tr ε) I, B-bar (Hughes 1980, Int. J. Numer. Methods Eng. 15, 1413-1418; the mean
+    dilatation of Nagtegaal, Parks and Rice 1974). In plane strain the trace in the plane is all of the
+    volumetric strain: its mean replaces it entirely, and the deviator in the plane stays pointwise.
+    """
+    here, mean = gradient[..., :2], gradient[..., 2:]
+    excess = (mean - here)[..., 0, 0] + (mean - here)[..., 1, 1]
+    return here + excess[..., None, None] / 2 * np.eye(2)
+
+
+def mean_strain_density(gradient, values):
+    """Plane strain with mean dilatation, of ∇u beside its mean over the element (2, 4).
+
+    The same as `strain_density` for a gradient (2, 2) that is averaged already.
+    """
+    return strain_density(averaged(gradient) if gradient.shape[1] == 4 else gradient, values)
+
+
+def columns(density: Callable[..., Any]) -> int:
+    """Columns of the gradients that elements give to a density: 2, or 4 with their means beside them."""
+    return 4 if density is mean_strain_density else 2
+
+
+PLANE_STRAIN = (strain_density, mean_strain_density)
+"""Densities of plane strain."""
+
+
 def stress_density(gradient, values):
     """Plane stress."""
     return elastic_density(gradient, values, "stress")
@@ -154,16 +184,29 @@ def elasticity(
     density: Any = None,
     gravity: Any = None,
     initial_stress: Any = None,
+    dilatation: str = "pointwise",
 ) -> Model:
     """Linear elasticity per unit thickness: −∇·σ = body_force.
 
     `body_force` (fx, fy) per unit volume, or `density` times `gravity` (gx, gy); `initial_stress`
-    (σxx, σyy, σxy) is present without strain.
+    (σxx, σyy, σxy) is present without strain. With `dilatation` "mean" the change of volume is averaged over
+    each element, for nearly incompressible material in plane strain on covers of squares: see `averaged`.
 
-    **Raises:** `InputError` for a plane that is neither "strain" nor "stress" or a density without gravity.
+    **Raises:** `InputError` for a plane that is neither "strain" nor "stress", a density without gravity, a
+    dilatation that is neither "pointwise" nor "mean", or "mean" in plane stress.
     """
     if plane not in ("strain", "stress"):
         raise InputError(f'the plane must be "strain" or "stress", found "{plane}"', where="physics.plane")
+    if dilatation not in ("pointwise", "mean"):
+        raise InputError(
+            f'the dilatation must be "pointwise" or "mean", found "{dilatation}"', where="physics.dilatation"
+        )
+    if dilatation == "mean" and plane == "stress":
+        raise InputError(
+            'found dilatation "mean" with plane "stress", expected plane "strain"',
+            where="physics.dilatation",
+            hint="in plane stress the thickness gives way, so that nothing locks: leave the dilatation out",
+        )
     if (density is None) != (gravity is None):
         raise InputError("density and gravity belong together", where="physics.density")
     coefficients = {
@@ -177,10 +220,13 @@ def elasticity(
         force = tuple(
             Product(prepare(density, "physics.density"), g) for g in pair(gravity, 2, "physics.gravity")
         )
+    density_of = stress_density
+    if plane == "strain":
+        density_of = mean_strain_density if dilatation == "mean" else strain_density
     return Model(
         "elasticity",
         2,
-        strain_density if plane == "strain" else stress_density,
+        density_of,
         coefficients,
         force,
         check_strain if plane == "strain" else check_stress,

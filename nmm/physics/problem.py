@@ -15,7 +15,7 @@ from nmm.manifold.tips import at_tips
 from nmm.physics.bond import Bond, bonds_of_seams
 from nmm.physics.boundary import SCALAR, PointLoad, Term
 from nmm.physics.edges import Edge, edge_along
-from nmm.physics.models import Model
+from nmm.physics.models import Model, columns
 from nmm.physics.select import Facets, Selection, conflicts, select
 from nmm.physics.straight import straight_of
 from nmm.physics.values import Places, by_cell, evaluate, varies
@@ -118,6 +118,7 @@ def problem(
         raise InputError(f'quadrature must be "auto", "simplex" or "gauss", found "{quadrature}"')
     if ghost is not None and not (math.isfinite(ghost) and ghost >= 0):
         raise InputError(f"ghost must be a number ≥ 0, found {ghost}", where="solve.ghost")
+    check_dilatation(manifold, model)
     names = set() if ghost is None else {GHOST}
     for term in (*terms, *loads, *bonds):
         if term.name in names:
@@ -146,6 +147,30 @@ def problem(
         quadrature == "auto" and (varies(tuple(model.coefficients.values())) or varies(model.source))
     )
     return Problem(manifold, model, terms, loads, edges, bonds, seams, dirichlet, fine, ghost)
+
+
+def check_dilatation(manifold: Manifold, model: Model):
+    """**Raises:** `InputError` where a mean dilatation would do nothing, or miss the branch functions."""
+    if columns(model.density) == 2:
+        return
+    if manifold.shape != "quad":
+        raise InputError(
+            f'found dilatation "mean" on a cover of shape "{manifold.shape}", expected "quad"',
+            where="physics.dilatation",
+            hint="the strain is constant on triangles, so that its mean changes nothing: use squares",
+        )
+    if manifold.grid.degree > 1:
+        raise InputError(
+            f'found dilatation "mean" with splines of degree {manifold.grid.degree}, expected degree 1',
+            where="physics.dilatation",
+            hint="splines of degree 2 and 3 lock much less: leave the dilatation out, or take hat weights",
+        )
+    if manifold.host.tips is not None:
+        raise InputError(
+            'found dilatation "mean" with enriched crack tips, expected plain ones',
+            where="physics.dilatation",
+            hint="the branch functions have no mean dilatation: leave tips out, or the dilatation",
+        )
 
 
 def check_tips(manifold: Manifold, terms, edges: tuple[Edge, ...], loads, seams: Seams):
@@ -252,6 +277,19 @@ def seam_points(manifold: Manifold, bond: np.ndarray) -> Seams:
     first = replace(first, host_xi=first.host_xi - inwards)
     second = replace(second, host_xi=second.host_xi + inwards)
     return Seams((first, second), np.repeat(bond[order], len(segment_rule(manifold.grid.degree)[0])))
+
+
+def wide_basis(
+    manifold: Manifold, model: Model, cell: np.ndarray, xi: np.ndarray, centre: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (n, k) and gradients (n, k, columns) as the model wants them.
+
+    `centre` (n, 2) are the centroids of the elements of the points.
+    """
+    values, gradients = basis(manifold, cell, xi)
+    if columns(model.density) == 2:
+        return values, gradients
+    return values, np.concatenate([gradients, basis(manifold, cell, centre)[1]], -1)
 
 
 def basis(manifold: Manifold, cell: np.ndarray, xi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

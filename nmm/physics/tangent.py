@@ -9,20 +9,20 @@ import numpy as np
 from scipy.linalg import qr
 
 from nmm.expressions import Expression
-from nmm.physics.models import Model
+from nmm.physics.models import Model, columns
 from nmm.physics.values import Product
 
 
-def pairs(components: int) -> list[tuple[int, int]]:
-    """Entries (row, column) of the upper triangle of a tangent (2 components, 2 components)."""
-    size = 2 * components
+def pairs(size: int) -> list[tuple[int, int]]:
+    """Entries (row, column) of the upper triangle of a tangent (size, size); size is components × columns."""
     return [(i, j) for i in range(size) for j in range(i, size)]
 
 
 def second(density: Callable, components: int, i: int, j: int) -> Callable:
     """Second derivative of the density by entries i and j of the gradient, at zero: values -> scalar."""
-    ei, ej = (np.eye(2 * components)[k].reshape(components, 2) for k in (i, j))
-    zero = np.zeros((components, 2))
+    shape = components, columns(density)
+    ei, ej = (np.eye(shape[0] * shape[1])[k].reshape(shape) for k in (i, j))
+    zero = np.zeros(shape)
 
     def first(gradient, values):
         return jax.jvp(lambda g: density(g, values), (gradient,), (ei,))[1]
@@ -31,8 +31,11 @@ def second(density: Callable, components: int, i: int, j: int) -> Callable:
 
 
 def tangent(density: Callable, components: int, values: Mapping[str, Any]) -> tuple[jax.Array, jax.Array]:
-    """Second and first derivative (n, c, 2, c, 2) and (n, c, 2) at zero gradient for values (n, ...)."""
-    zero = jnp.zeros((components, 2))
+    """Second and first derivative (n, c, 2, c, 2) and (n, c, 2) at zero gradient for values (n, ...).
+
+    With mean dilatation 4 takes the place of 2: `models.columns`.
+    """
+    zero = jnp.zeros((components, columns(density)))
     return jax.vmap(lambda v: (jax.hessian(density)(zero, v), jax.grad(density)(zero, v)))(dict(values))
 
 
@@ -80,17 +83,18 @@ def rank(model: Model, varying: frozenset[str]) -> tuple[tuple[int, ...], tuple[
 
     A model without `typical` coefficients gets all entries and no samples.
     """
-    entries = pairs(model.components)
+    shape = model.components, columns(model.density)
+    entries = pairs(shape[0] * shape[1])
     if model.typical is None or any(k not in model.typical for k in model.coefficients):
         return tuple(range(len(entries))), ()
     found = samples(model, varying)
     used = {k: np.stack([s[k] for s in found]) for k in model.coefficients}
     with jax.ensure_compile_time_eval():
-        full = jax.vmap(jax.hessian(model.density), (None, 0))(np.zeros((model.components, 2)), used)
-        full = np.asarray(full).reshape(len(found), 2 * model.components, -1)
+        full = jax.vmap(jax.hessian(model.density), (None, 0))(np.zeros(shape), used)
+        full = np.asarray(full).reshape(len(found), shape[0] * shape[1], -1)
     table = full[:, *np.transpose(entries)]
     r = int(np.linalg.matrix_rank(table, tol=1e-10 * np.abs(table).max() * len(table)))
-    columns = qr(table, mode="r", pivoting=True)[-1]
-    chosen = columns[:r]
+    pivots = qr(table, mode="r", pivoting=True)[-1]
+    chosen = pivots[:r]
     rows = qr(table[:, chosen].T, mode="r", pivoting=True)[-1]
     return tuple(chosen.tolist()), tuple(rows[:r].tolist())

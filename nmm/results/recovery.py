@@ -6,6 +6,7 @@ a crack nor an interface is smeared; the polynomials are blended by the weight f
 an approximation on the same physical cover, of one order more than the raw gradient.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from scipy.sparse import csr_array
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.rules import element_rule
 from nmm.manifold.tips import singular_basis
+from nmm.physics.models import averaged
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.nda
     return add_rows(result, rows, xp.einsum("nai,nac->nci", slopes, dofs[patches])) if len(rows) else result
 
 
+def averaged_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: Any, centre: Any) -> Any:
+    """Gradient (n, 2, 2) with mean dilatation at points of elements with centroids `centre` (n, 2)."""
+    here, mean = (raw_gradients(manifold, dofs, element, at) for at in (xi, centre))
+    xp = jnp if isinstance(mean, jax.Array) else np
+    return averaged(xp.concatenate([here, mean], -1))
+
+
 def add_rows(array: Any, rows: np.ndarray, values: Any) -> Any:
     """`array` with `values` added at distinct rows."""
     if isinstance(array, jax.Array):
@@ -58,8 +67,11 @@ def add_rows(array: Any, rows: np.ndarray, values: Any) -> Any:
     return array
 
 
-def recover(manifold: Manifold, dofs: np.ndarray) -> Recovered:
-    """Fit a polynomial to the gradient in every physical patch."""
+def recover(manifold: Manifold, raw: Callable[[np.ndarray, np.ndarray], Any]) -> Recovered:
+    """Fit a polynomial to the gradient in every physical patch.
+
+    `raw(element, xi)` is the gradient (n, components, 2) at points of elements.
+    """
     grid = manifold.grid
     patches, regions = manifold.element_patches(), manifold.element_regions()
     n, k = patches.shape
@@ -70,7 +82,7 @@ def recover(manifold: Manifold, dofs: np.ndarray) -> Recovered:
     cells = manifold.element_cells()
     origin = grid.node_units(grid.cell_nodes(cells)) - grid.corner(cells)[:, None]
     rule = element_rule(manifold, False)
-    gradient = raw_gradients(manifold, dofs, rule.element, rule.points)
+    gradient = np.asarray(raw(rule.element, rule.points))
     c = gradient.shape[1]
     gradient = gradient.reshape(len(gradient), c * 2)
     terms = (grid.degree + 1) * (grid.degree + 2) // 2

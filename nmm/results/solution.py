@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import Mesh
 from nmm.manifold.tips import at_tips, singular_basis
-from nmm.physics.models import strain_density
+from nmm.physics.dilatation import centroids
+from nmm.physics.models import PLANE_STRAIN, columns
 from nmm.physics.problem import coefficient_values
 from nmm.physics.values import evaluate
 from nmm.pytrees import tree
@@ -27,7 +28,7 @@ from nmm.results.estimate import Estimate, estimate
 from nmm.results.forces import Forces, balance, mean_moment, supports
 from nmm.results.overlap import overlap
 from nmm.results.record import Record, Several, Stats
-from nmm.results.recovery import add_rows, raw_gradients, recover, recovered_gradients
+from nmm.results.recovery import add_rows, averaged_gradients, raw_gradients, recover, recovered_gradients
 from nmm.results.single import plot_solution, save_solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.krylov import outcome
@@ -141,16 +142,39 @@ class Solution:
             raise InputError(
                 "recovered stresses are not traced", hint="ask for recovered=False inside jit, grad or vmap"
             )
-        return recover(self.manifold, self.dofs)
+        return recover(self.manifold, self._strained)
+
+    @cached_property
+    def _centroids(self) -> Any:
+        """Centroids (elements, 2) in their squares."""
+        if self.vertices is None:
+            return centroids(self.manifold)
+        element, xi, weight = energy_rule(self.manifold, self.problem.fine)
+        xi, weight = moved_rule(self.problem, self.vertices, xi, weight)
+        count = len(self.manifold.element_cells())
+        moment = jax.ops.segment_sum(weight[:, None] * xi, element, count)
+        return moment / jax.ops.segment_sum(weight, element, count)[:, None]
+
+    def _strained(self, element, xi) -> Any:
+        """The gradients that the energy is of: with mean dilatation, averaged ones."""
+        if columns(self.problem.model.density) == 2:
+            return raw_gradients(self.manifold, self.dofs, element, xi)
+        return averaged_gradients(self.manifold, self.dofs, element, xi, self._centroids[element])
 
     def _gradients(self, element, xi, recovered: bool) -> Any:
-        raw = partial(raw_gradients, self.manifold, self.dofs)
+        """The gradients that stresses and energies are of, recovered or not."""
         if not recovered:
-            return raw(element, xi)
+            return self._strained(element, xi)
         gradient = recovered_gradients(self.manifold, self._recovered, element, xi)
         singular = at_tips(self.manifold, element)
-        gradient[singular] = raw(element[singular], xi[singular])
+        gradient[singular] = self._strained(element[singular], xi[singular])
         return gradient
+
+    def _slopes(self, element, xi, recovered: bool) -> Any:
+        """Derivatives of the solution itself, unless they are recovered."""
+        if recovered:
+            return self._gradients(element, xi, True)
+        return raw_gradients(self.manifold, self.dofs, element, xi)
 
     def _stresses(self, element, xi, recovered: bool) -> Any:
         gradient = jnp.asarray(self._gradients(element, xi, recovered))
@@ -179,12 +203,12 @@ class Solution:
 
     def gradient(self, points, side: int = 1, recovered: bool = False) -> Any:
         """Derivatives (n, components, 2) of the solution; `recovered` smooths them patch by patch."""
-        return self._masked(self._gradients, points, side, recovered)
+        return self._masked(self._slopes, points, side, recovered)
 
     def strain(self, points, side: int = 1, recovered: bool = True) -> Any:
-        """Strains (n, 2, 2)."""
+        """Strains (n, 2, 2) that the stresses belong to: with mean dilatation, the averaged ones."""
         self._elastic("strain")
-        g = self.gradient(points, side, recovered)
+        g = self._masked(self._gradients, points, side, recovered)
         return (g + np.swapaxes(g, 1, 2)) / 2
 
     def stress(self, points, side: int = 1, recovered: bool = True) -> Any:
@@ -217,7 +241,7 @@ class Solution:
 
     def _out_of_plane(self, element, xi, stress) -> Any:
         """σzz (n,) in plane strain, None in plane stress."""
-        if self.problem.model.density is not strain_density:
+        if self.problem.model.density not in PLANE_STRAIN:
             return None
         nu = self._plain(self._coefficients(element, xi)["poisson"])
         return nu * (stress[:, 0, 0] + stress[:, 1, 1])
@@ -254,7 +278,7 @@ class Solution:
             u = self._values(element, xi)
             return u[:, 0] if name == "potential" else u
         if name in ("gradient", "strain"):
-            g = self._gradients(element, xi, recovered)
+            g = (self._slopes if name == "gradient" else self._gradients)(element, xi, recovered)
             if name == "gradient":
                 return g.reshape(len(g), -1)
             return np.stack([g[:, 0, 0], g[:, 1, 1], (g[:, 0, 1] + g[:, 1, 0]) / 2], -1)

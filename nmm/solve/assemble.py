@@ -12,7 +12,8 @@ from nmm.errors import InputError
 from nmm.manifold.locate import locate
 from nmm.manifold.quadrature import Rule
 from nmm.manifold.rules import piece_rule, reference_rule
-from nmm.physics.problem import Problem, basis, coefficient_values
+from nmm.physics.dilatation import centroids
+from nmm.physics.problem import Problem, coefficient_values, wide_basis
 from nmm.physics.values import by_cell, evaluate
 from nmm.solve.boundary import add_boundary, raise_not_finite
 from nmm.solve.ghost import ghost_elements
@@ -68,15 +69,19 @@ def volume(problem: Problem, params, cells, region, points, weights):
     flat_cell = np.repeat(cells, q)
     flat = np.tile(points, (n, 1))
     rule = Rule(flat, np.tile(weights, n), np.repeat(np.arange(n), q), q)
-    return integrate(problem, params, flat_cell, np.repeat(region, q), rule, n)
+    centre = np.broadcast_to(weights @ points / weights.sum(), flat.shape)
+    return integrate(problem, params, flat_cell, np.repeat(region, q), rule, centre, n)
 
 
-def integrate(problem: Problem, params, cell, region, rule: Rule, count: int):
-    """Matrices (count, kc, kc), loads (count, kc), and body force times area (n, c) at the points."""
+def integrate(problem: Problem, params, cell, region, rule: Rule, centre, count: int):
+    """Matrices (count, kc, kc), loads (count, kc), and body force times area (n, c) at the points.
+
+    `centre` (n, 2) is the centroid of each point's element.
+    """
     manifold, model = problem.manifold, problem.model
     at = problem.places(cell, rule.points, region)
     weight = rule.weights * manifold.grid.h**2
-    values, gradients = basis(manifold, cell, rule.points)
+    values, gradients = wide_basis(manifold, model, cell, rule.points, centre)
     coefficients = coefficient_values(model, at, params)
     tangent, stress = linearise(model.density, model.components, coefficients)
     matrices, loads = element_sums(gradients, weight, tangent, stress, rule.element, count, rule.block)
@@ -96,6 +101,7 @@ def piece_elements(problem: Problem, params: Mapping[str, Any]):
     kc = manifold.grid.nodes_per_cell * model.components
     matrices, loads = np.zeros((manifold.pieces, kc, kc)), np.zeros((manifold.pieces, kc))
     source = np.zeros((len(rule.weights), model.components))
+    centre = centroids(manifold)[len(manifold.whole_list) :]
     step = CHUNK // rule.block * rule.block
     for begin in range(0, len(rule.weights), step):
         part = slice(begin, begin + step)
@@ -103,9 +109,8 @@ def piece_elements(problem: Problem, params: Mapping[str, Any]):
         base = element[0]
         size = element[-1] - base + 1
         shifted = Rule(rule.points[part], rule.weights[part], element - base, rule.block)
-        K, f, s = integrate(
-            problem, params, manifold.piece_cell[element], manifold.piece_region[element], shifted, int(size)
-        )
+        cell, region = manifold.piece_cell[element], manifold.piece_region[element]
+        K, f, s = integrate(problem, params, cell, region, shifted, centre[element], int(size))
         matrices[base : base + size] += K
         loads[base : base + size] += f
         source[part] = s

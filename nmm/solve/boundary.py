@@ -3,11 +3,13 @@
 Symmetric Nitsche (Nitsche 1971) adds −∫ t(u)·P(u − g) + ½ β |P(u − g)|² to the energy, where P projects
 on the prescribed components and t(u) is the flux of the host of each piece (see `manifold.hosts`). With
 |P t(u)|² integrated over the boundary that a host serves bounded by λ times its energy, β = 2 λ is enough;
-β = 2 trace(K⁺T) is never below that and smooth in all data.
+β = 2 trace(K⁺T) is never below that and smooth in all data. With mean dilatation there are two penalties: see
+`physics.dilatation`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,9 @@ from nmm.errors import InputError
 from nmm.manifold.quadrature import Rule
 from nmm.manifold.rules import reference_rule
 from nmm.physics.boundary import Term
-from nmm.physics.problem import Edge, Problem, basis, coefficient_values
+from nmm.physics.dilatation import bulk_ratio, centroids, doubled, modulus, penalised
+from nmm.physics.models import columns
+from nmm.physics.problem import Edge, Problem, basis, coefficient_values, wide_basis
 from nmm.physics.values import Places, evaluate
 from nmm.solve.linearise import linearise
 from nmm.solve.seams import add_seams, seam_fluxes
@@ -48,7 +52,10 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Held:
-    """A Dirichlet term at its quadrature points."""
+    """A Dirichlet term at its quadrature points.
+
+    `normals` are those of `dilatation.penalised`; `bulk` is its `bulk_ratio` with mean dilatation, else None.
+    """
 
     tangent: np.ndarray
     traction: np.ndarray
@@ -57,6 +64,8 @@ class Held:
     projector: np.ndarray
     prescribed: np.ndarray
     stiffness: np.ndarray
+    normals: tuple[np.ndarray, ...]
+    bulk: np.ndarray | None
 
 
 def edge_places(problem: Problem, edge: Edge) -> Places:
@@ -78,12 +87,13 @@ def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
     at = edge_places(problem, edge)
     values, _ = basis(manifold, manifold.piece_cell[edge.piece], edge.xi)
     cell = manifold.element_cells()[edge.host]
-    _, gradients = basis(manifold, cell, edge.host_xi)
+    _, gradients = wide_basis(manifold, model, cell, edge.host_xi, centroids(manifold)[edge.host])
     there = problem.places(cell, edge.host_xi, manifold.element_regions()[edge.host])
     tangent, stress = linearise(model.density, c, coefficient_values(model, there, params))
     n = len(edge.piece)
-    traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, edge.normal, gradients).reshape(n, c, -1)
-    initial = np.einsum("nci,ni->nc", stress, edge.normal)
+    normal = doubled(model.density, edge.normal)
+    traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, normal, gradients).reshape(n, c, -1)
+    initial = np.einsum("nci,ni->nc", stress, normal)
     if term.kind == "normal":
         size = np.asarray(evaluate(term.values[0], at, params, term.name))
         prescribed = size[:, None] * edge.normal
@@ -92,9 +102,16 @@ def held_at(problem: Problem, term: Term, edge: Edge, params) -> Held:
         prescribed = np.stack([np.asarray(evaluate(v, at, params, term.name)) for v in given], -1)
     if not np.isfinite(prescribed).all():
         raise_not_finite(term.name, edge.points, prescribed)
-    stiffness = np.einsum("ncici->n", tangent) / (2 * c)
     return Held(
-        tangent, traction, initial, spread(values, c), projector(term, edge.normal, c), prescribed, stiffness
+        tangent,
+        traction,
+        initial,
+        spread(values, c),
+        projector(term, edge.normal, c),
+        prescribed,
+        modulus(tangent),
+        penalised(model.density, tangent, edge.normal),
+        bulk_ratio(tangent) if columns(model.density) == 4 else None,
     )
 
 
@@ -130,9 +147,15 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
     centre, size = (low + high) / 2, np.maximum((high - low) / 2, 1e-300)
     to_user = grid.rotation.T / grid.h
 
-    def gradients(xi, which):
+    def pointwise(xi, which):
         by_local = polynomial_gradients(manifold.weights, (xi - centre[which]) / size[which])
         return by_local / size[which][:, None, :] @ to_user
+
+    def gradients(xi, which):
+        found = pointwise(xi, which)
+        if columns(model.density) == 2:
+            return found
+        return np.concatenate([found, pointwise(centroids(manifold)[hosts[which]], which)], -1)
 
     at = problem.places(cells[element], xi, manifold.element_regions()[element])
     tangent, stress = linearise(model.density, c, coefficient_values(model, at, params))
@@ -144,9 +167,11 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
     for edge, term in held:
         which = slot[start : start + len(edge.host)]
         start += len(edge.host)
-        t = np.einsum("ncidj,ni,nbj->ncbd", term.tangent, edge.normal, gradients(edge.host_xi, which))
-        t = np.einsum("nce,nem->ncm", term.projector, t.reshape(len(which), c, m))
-        np.add.at(T, which, np.einsum("n,nca,ncb->nab", edge.weight, t, t))
+        g = gradients(edge.host_xi, which)
+        for normal in term.normals:
+            t = np.einsum("ncidj,ni,nbj->ncbd", term.tangent, normal, g)
+            t = np.einsum("nce,nem->ncm", term.projector, t.reshape(len(which), c, m))
+            np.add.at(T, which, np.einsum("n,nca,ncb->nab", edge.weight, t, t))
     root = 1 / np.sqrt(np.maximum(np.einsum("nii->ni", K), 1e-300))
     K = K * root[:, :, None] * root[:, None, :]
     T = T * root[:, :, None] * root[:, None, :]
@@ -159,6 +184,20 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
     K = K + 1e-14 * np.eye(m)
     beta[hosts] = 2 * np.einsum("nii->n", np.linalg.solve(K, T))
     return beta
+
+
+def both_parameters(density, parameter, held: list, fluxes: list, xp):
+    """Nitsche's `parameter` for Dirichlet terms and for seams, where elements may serve both.
+
+    The terms together need the energy once. With mean dilatation, where the two are penalised differently,
+    each gets half of it in an element that serves both.
+    """
+    if columns(density) == 2:
+        beta = parameter([*held, *fluxes])
+        return beta, beta
+    first, second = parameter(held), parameter(fluxes)
+    shared = xp.where((first > 0) & (second > 0), 2.0, 1.0)
+    return shared * first, shared * second
 
 
 def host_rule(problem: Problem, rule: Rule, hosts: np.ndarray):
@@ -198,8 +237,10 @@ def add_boundary(problem: Problem, params: Mapping[str, Any], rule: Rule, matric
     held = [(edge, held_at(problem, term, edge, params)) for term, edge in pairs if term.dirichlet]
     nitsche = problem.dirichlet == "nitsche"
     fluxes = seam_fluxes(problem, params)
-    result = Boundary(nitsche_parameter(problem, params, rule, [*(held if nitsche else []), *fluxes]))
-    result.seams = add_seams(problem, params, fluxes, result.beta) if fluxes else None
+    parameter = partial(nitsche_parameter, problem, params, rule)
+    betas = both_parameters(problem.model.density, parameter, held if nitsche else [], fluxes, np)
+    result = Boundary(betas[0])
+    result.seams = add_seams(problem, params, fluxes, betas[1]) if fluxes else None
     blocks = [held_blocks(problem, edge, term, result.beta, nitsche) for edge, term in held]
     if blocks:
         result.matrices, result.loads, result.dofs = map(np.concatenate, zip(*blocks, strict=True))
@@ -229,6 +270,10 @@ def held_blocks(problem: Problem, edge: Edge, term: Held, beta, nitsche: bool):
     K, f = np.zeros((len(pieces), 2 * m, 2 * m)), np.zeros((len(pieces), 2 * m))
     np.add.at(K[:, :m, :m], slot, np.einsum("n,nca,ncb->nab", w * factor, pn, pn))
     np.add.at(f[:, :m], slot, np.einsum("n,nca,nc->na", w * factor, pn, pg))
+    if term.bulk is not None:
+        row, given, size = normal_means(edge, slot, len(pieces), factor * term.bulk, pn, pg)
+        K[:, :m, :m] += np.einsum("n,na,nb->nab", size, row, row)
+        f[:, :m] += (size * given)[:, None] * row
     if nitsche:
         coupling = np.einsum("n,nca,ncb->nab", w, pn, term.traction)
         np.add.at(K[:, :m, m:], slot, -coupling)
@@ -239,6 +284,19 @@ def held_blocks(problem: Problem, edge: Edge, term: Held, beta, nitsche: bool):
     both = np.concatenate([manifold.piece_patches[pieces], patches[manifold.host.piece_host[pieces]]], axis=1)
     dofs = (both[:, :, None] * c + np.arange(c)).reshape(len(pieces), -1)
     return K, f, dofs
+
+
+def normal_means(edge: Edge, slot, count: int, factor, values, given):
+    """What is penalised of the mean normal displacement of pieces: operators (count, m), values and factors.
+
+    From the operators `values` (n, c, m), the values `given` (n, c) and the penalty `factor` (n,) at points;
+    the operators and values are integrals, and the factors less by the square of the length.
+    """
+    length = np.bincount(slot, edge.weight, count)
+    row = np.zeros((count, values.shape[2]))
+    np.add.at(row, slot, np.einsum("n,nc,ncm->nm", edge.weight, edge.normal, values))
+    integral = np.bincount(slot, edge.weight * np.einsum("nc,nc->n", edge.normal, given), count)
+    return row, integral, np.bincount(slot, edge.weight * factor, count) / length**2
 
 
 def add_natural(problem: Problem, term: Term, edge: Edge, params, c: int, matrices, loads):
@@ -280,7 +338,13 @@ def reaction(problem: Problem, term: Term, edge: Edge, params, beta, element_dof
         return (edge.weight * h * (outside - u))[:, None]
     held = held_at(problem, term, edge, params)
     u = np.einsum("ncm,nm->nc", held.values, u_e)
-    force = -beta_at(problem, beta, edge, held)[:, None] * (u - held.prescribed)
+    factor = beta_at(problem, beta, edge, held)
+    force = -factor[:, None] * (u - held.prescribed)
+    if held.bulk is not None:
+        pieces, slot = np.unique(edge.piece, return_inverse=True)
+        off = np.einsum("nce,ne->nc", held.projector, u - held.prescribed)
+        row, _, size = normal_means(edge, slot, len(pieces), factor * held.bulk, off[:, :, None], 0 * off)
+        force = force - (size * row[:, 0])[slot][:, None] * edge.normal
     if problem.dirichlet == "nitsche":
         force = force + np.einsum("ncm,nm->nc", held.traction, element_dofs[edge.host]) + held.initial
     return np.einsum("nce,ne->nc", held.projector, force) * edge.weight[:, None]

@@ -130,11 +130,31 @@ def coarse_system(system: System, step: Step, level: Level) -> System:
     return System(cells, pieces, jnp.asarray(level.patches), pairs, patches, load, system.beta)
 
 
-def smoother(system: System, level: Level, everywhere: bool) -> tuple[Smoother, jax.Array, jax.Array]:
-    """Blocks and diagonal of a level, and what `lanczos` finds; `everywhere`, whole cells have blocks too."""
+def smoothers(systems: list[System], levels: tuple[Level, ...], everywhere: bool) -> list[Smoother]:
+    """The smoother of each level; `everywhere`, whole cells have blocks too.
+
+    What is alike on all levels is worked out for all at once, so that it is compiled once.
+    """
+    if not systems:
+        return []
+    blocks = [diagonal_blocks(system, level) for system, level in zip(systems, levels, strict=True)]
+    inverses = inverse_blocks(jnp.concatenate(blocks))
+    inverses = jnp.split(inverses, np.cumsum([len(block) for block in blocks])[:-1])
+    made, main, off = [], [], []
+    for system, level, inverse_ in zip(systems, levels, inverses, strict=True):
+        one, along = with_blocks(system, level, inverse_, everywhere)
+        made.append(one)
+        a, b = lanczos(one, jnp.asarray(level.active), along)
+        main.append(a)
+        off.append(b)
+    largest = 1.05 * jax.vmap(largest_of_tridiagonal)(jnp.stack(main), jnp.stack(off))
+    return [replace(one, largest=largest[i]) for i, one in enumerate(made)]
+
+
+def diagonal_blocks(system: System, level: Level) -> jax.Array:
+    """The blocks (n, kc, kc) of the matrix that belong to the patches of the pieces."""
     c = system.load.shape[0]
     k = level.patches.shape[1]
-    main = diagonal(system)
     slots = len(level.counts)
 
     def meeting(matrices, size):
@@ -144,21 +164,24 @@ def smoother(system: System, level: Level, everywhere: bool) -> tuple[Smoother, 
     pairs = zip(system.pairs, system.pair_patches, strict=True)
     entries = [meeting(system.pieces, k), meeting(ring, k), *(meeting(p, q.shape[1]) for p, q in pairs)]
     where = [level.slots, level.ring_slots, *level.pair_slots]
-    total = jnp.zeros((slots, c, c), main.dtype)
+    total = jnp.zeros((slots, c, c), system.load.dtype)
     for values, index in zip(entries, where, strict=True):
         total = total.at[jnp.asarray(index).reshape(-1)].add(values)
-    blocks = jnp.moveaxis(total[jnp.asarray(level.slots)], 3, 2).reshape(-1, k * c, k * c)
-    blocks = inverse_blocks(blocks)
-    real = jnp.asarray(level.slots)[:, 0, 0] < slots - 1
-    blocks = jnp.where(real[:, None, None], blocks, 0.0)
+    return jnp.moveaxis(total[jnp.asarray(level.slots)], 3, 2).reshape(-1, k * c, k * c)
+
+
+def with_blocks(system: System, level: Level, inverses, everywhere: bool) -> tuple[Smoother, jax.Array]:
+    """The smoother with the inverses of its blocks, λ_max unknown yet; and the diagonal of the matrix."""
+    main = diagonal(system)
+    real = jnp.asarray(level.slots)[:, 0, 0] < len(level.counts) - 1
+    blocks = jnp.where(real[:, None, None], inverses, 0.0)
     alone = jnp.ones(main.shape[1], bool).at[jnp.asarray(level.patches)].set(False)
     cells = inverse_cells(system) if everywhere else None
     if cells is not None:
         alone = alone & (jnp.arange(main.shape[1]) >= lattice_nodes(cells))
     good = (main > 0) & alone & jnp.asarray(level.active)
     single = jnp.where(good, 1 / jnp.where(good, main, 1.0), 0.0)
-    made = Smoother(system, blocks, single, jnp.ones(()), cells)
-    return made, *lanczos(made, jnp.asarray(level.active), main)
+    return Smoother(system, blocks, single, jnp.ones(()), cells), main
 
 
 def lattice_nodes(cells: Cells) -> int:
@@ -249,49 +272,40 @@ def lanczos(made: Smoother, active, main) -> tuple[jax.Array, jax.Array]:
     """Tridiagonal matrix of B A by Lanczos, its diagonal and what is beside it, from conjugate gradients."""
     r = rough(main.shape, main.dtype) * jnp.sqrt(jnp.maximum(main, 0.0))
     r = jnp.where(active, r, 0.0)
-    z = made.base(r)
 
     def step(state, _):
-        r, z, p, rz, alpha, beta = state
+        r, p, before, alpha = state
+        z = made.base(r)
+        rz = jnp.vdot(r, z)
+        beta = jnp.where(before > 0, rz / before, 0.0)
+        p = z + beta * p
         q = apply(made.system, p)
         new = rz / jnp.vdot(p, q)
-        main = 1 / new + beta / alpha
-        r = r - new * q
-        z = made.base(r)
-        after = jnp.vdot(r, z)
-        fresh = after / rz
-        off = jnp.sqrt(jnp.maximum(fresh, 0.0)) / new
-        return (r, z, z + fresh * p, after, new, fresh), (main, off)
+        main, off = 1 / new + beta / alpha, jnp.sqrt(jnp.maximum(beta, 0.0)) / alpha
+        return (r - new * q, p, rz, new), (main, off)
 
-    start = (r, z, z, jnp.vdot(r, z), jnp.ones((), r.dtype), jnp.zeros((), r.dtype))
+    start = (r, jnp.zeros_like(r), jnp.zeros((), r.dtype), jnp.ones((), r.dtype))
     _, (main, off) = jax.lax.scan(step, start, None, LANCZOS)
-    return jnp.nan_to_num(main), jnp.nan_to_num(off[:-1])
+    return jnp.nan_to_num(main), jnp.nan_to_num(off[1:])
 
 
-def with_largest(made: list[tuple[Smoother, jax.Array, jax.Array]]) -> list[Smoother]:
-    """The smoothers with the largest eigenvalues of their B A, × 1.05."""
-    if not made:
-        return []
-    smoothers, main, off = zip(*made, strict=True)
-    largest = 1.05 * jax.vmap(largest_of_tridiagonal)(jnp.stack(main), jnp.stack(off))
-    return [replace(one, largest=largest[i]) for i, one in enumerate(smoothers)]
+def chebyshev(level: Smoother, x, b, degree: int):
+    """`degree` steps of the Chebyshev iteration for A x = b from x; returns x.
 
-
-def chebyshev(level: Smoother, x, r, degree: int):
-    """`degree` steps of the Chebyshev iteration from x with residual r; returns x."""
+    Each step works its residual out anew, so that the program holds A and B once.
+    """
     high, low = 1.1 * level.largest, level.largest / INTERVAL[degree]
     centre, half = (high + low) / 2, (high - low) / 2
     sigma = centre / half
-    d = level.base(r) / centre
 
     def step(_, state):
-        x, r, d, rho = state
-        r = r - apply(level.system, d)
+        x, d, rho, kept, gain = state
+        d = kept * d + gain * level.base(b - apply(level.system, x))
         fresh = 1 / (2 * sigma - rho)
-        d = fresh * rho * d + (2 * fresh / half) * level.base(r)
-        return x + d, r, d, fresh
+        return x + d, d, fresh, fresh * rho, 2 * fresh / half
 
-    return jax.lax.fori_loop(0, degree - 1, step, (x + d, r, d, 1 / sigma))[0]
+    start = (x, jnp.zeros_like(x), 1 / sigma, jnp.zeros_like(sigma), 1 / centre)
+    return jax.lax.fori_loop(0, degree, step, start)[0]
 
 
 def prolong(step: Step, coarse: jax.Array, lines: tuple[int, int], count: int, weights: Weights) -> jax.Array:
@@ -387,33 +401,39 @@ def preconditioner(
     It works in the precision of `system`.
     """
     steps = cast(steps, system.load.dtype)
-    made = []
-    for i, level in enumerate(levels[:-1]):
-        made.append(smoother(system, level, everywhere))
-        system = coarse_system(system, steps[i], levels[i + 1])
-    smoothers = with_largest(made)
+    systems = []
+    for step, level in zip(steps, levels[1:], strict=True):
+        systems.append(system)
+        system = coarse_system(system, step, level)
+    made = smoothers(systems, levels[:-1], everywhere)
     shape = system.load.shape
     bottom = bottom_inverse(system, levels[-1])
 
-    def cycle(r, depth: int):
-        if depth == len(steps):
-            return (bottom @ r.reshape(-1)).reshape(shape)
-        level, step = smoothers[depth], steps[depth]
+    def corrected(x, b, depth: int):
+        """x for A x = b with what the coarser levels find of its error."""
+        level, step = made[depth], steps[depth]
         cells = level.system.cells
-        x = chebyshev(level, jnp.zeros_like(r), r, degree)
-        up = partial(prolong, step, lines=cells.lines, count=r.shape[1], weights=cells.weights)
-        coarse = jnp.zeros((r.shape[0], len(levels[depth + 1].active)), r.dtype)
-        rest = jax.linear_transpose(up, coarse)(r - apply(level.system, x))[0]
-        if turns == 1 or depth + 1 == len(steps):
-            correction = cycle(rest, depth + 1)
-        else:
-            below = smoothers[depth + 1].system
+        up = partial(prolong, step, lines=cells.lines, count=b.shape[1], weights=cells.weights)
+        zero = jnp.zeros((b.shape[0], len(levels[depth + 1].active)), b.dtype)
+        rest = jax.linear_transpose(up, zero)(b - apply(level.system, x))[0]
+        if depth + 1 == len(steps):
+            return x + up((bottom @ rest.reshape(-1)).reshape(shape))
+        return x + up(repeated(turns, lambda _, y: visit(y, rest, depth + 1), zero))
 
-            def turn(_, y):
-                return y + cycle(rest - apply(below, y), depth + 1)
+    def visit(x, b, depth: int):
+        """A sweep of the smoother, the correction, and one more sweep: one loop, compiled once."""
 
-            correction = jax.lax.fori_loop(0, turns, turn, coarse)
-        x = x + up(correction)
-        return chebyshev(level, x, r - apply(level.system, x), degree)
+        def sweep(i, x):
+            x = jax.lax.cond(i > 0, lambda: corrected(x, b, depth), lambda: x)
+            return chebyshev(made[depth], x, b, degree)
 
-    return lambda r: cycle(r, 0)
+        return jax.lax.fori_loop(0, 2, sweep, x)
+
+    if not steps:
+        return lambda r: (bottom @ r.reshape(-1)).reshape(shape)
+    return lambda r: visit(jnp.zeros_like(r), r, 0)
+
+
+def repeated(times: int, function: Callable, x):
+    """`lax.fori_loop`, without a loop where once is enough."""
+    return function(0, x) if times == 1 else jax.lax.fori_loop(0, times, function, x)

@@ -1,19 +1,24 @@
 """Matrices and loads of whole cells and pieces, from the energy density by differentiation."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmm.physics.models import poisson_density, strain_density, stress_density
+from nmm.physics.models import mean_strain_density, poisson_density, strain_density, stress_density
 from nmm.physics.tangent import pairs, second, tangent
 from nmm.physics.values import Places, evaluate
 from nmm.solve.discretise import Discretisation
-from nmm.solve.form import Form, cell_size, coefficients, places, shape_functions
+from nmm.solve.form import Form, cell_size, coefficients, mean_points, places, shape_functions
 from nmm.solve.samples import Samples
 from nmm.solve.stencil import Cells, gather_loads, rimmed, upper_index
 from nmm.solve.sums import block_sums
 
-WITHOUT_STRESS = (poisson_density, strain_density, stress_density)
+CENTRE = np.full((1, 2), 0.5)
+"""Centroid of a whole square."""
+
+WITHOUT_STRESS = (mean_strain_density, poisson_density, strain_density, stress_density)
 """Densities without stress at zero gradient, unless an initial stress is given."""
 
 
@@ -58,7 +63,7 @@ def span_of(form: Form, values, source, params, arrays, sample: Samples, points,
     single = coefficients(form, {k: values[k] for k in form.uniform}, places(form, arrays, one), params)
     single = {k: v[0] for k, v in single.items()}
     local = coefficients(form, {k: v for k, v in values.items() if k not in form.uniform}, at, params)
-    entry = pairs(form.components)
+    entry = pairs(form.components * form.columns)
     n = sample.cell.shape[0]
     if not local:
         theta = jnp.ones((1, n))
@@ -83,7 +88,7 @@ def span_of(form: Form, values, source, params, arrays, sample: Samples, points,
         else:
             theta, tangents = jnp.stack(by_cell), jnp.eye(len(entry))
     q = Samples(jnp.broadcast_to(sample.cell[0], weights.shape), points, None, None, None)
-    _, gradients = shape_functions(form, arrays, q)
+    _, gradients = shape_functions(form, arrays, q, CENTRE)
     full = symmetric(tangents, form.components)
     size = gradients.shape[1] * form.components
     basis = jnp.einsum("q,qai,mcidj,qbj->macbd", weights, gradients, full, gradients)
@@ -93,12 +98,12 @@ def span_of(form: Form, values, source, params, arrays, sample: Samples, points,
 
 def cell_loads(form: Form, values, source, params, arrays, at: Places, q: Samples, weights, n):
     """Loads (k c, n) of cells with constant values: body force and initial stress."""
-    shapes, gradients = shape_functions(form, arrays, q)
+    shapes, gradients = shape_functions(form, arrays, q, CENTRE)
     mean, slope = weights @ shapes, jnp.einsum("q,qai->ai", weights, gradients)
     force = jnp.stack([evaluate(s, at, params, "physics.source", jnp) for s in source])
     load = mean[:, None, None] * force[None]
     if "initial_stress" in values or form.density not in WITHOUT_STRESS:
-        zero = jnp.zeros((form.components, 2))
+        zero = jnp.zeros((form.components, form.columns))
         whole = {k: jnp.broadcast_to(v, (n, *v.shape)) if k in form.uniform else v for k, v in values.items()}
         stress = jax.vmap(lambda v: jax.grad(form.density)(zero, v))(whole)
         load = load - jnp.einsum("ai,nci->acn", slope, stress)
@@ -106,9 +111,10 @@ def cell_loads(form: Form, values, source, params, arrays, at: Places, q: Sample
 
 
 def symmetric(entries, components: int):
-    """Tangents (m, c, 2, c, 2) from their upper triangles (m, entries)."""
-    index = upper_index(2 * components)
-    return entries[:, index].reshape(-1, components, 2, components, 2)
+    """Tangents (m, c, columns, c, columns) from their upper triangles (m, entries)."""
+    wide = math.isqrt(2 * entries.shape[1])  # of its rows there are n (n + 1) / 2 entries
+    shape = components, wide // components
+    return entries[:, upper_index(wide)].reshape(-1, *shape, *shape)
 
 
 def entries_of(form: Form, values, source, params, arrays, sample: Samples, points, weights):
@@ -123,17 +129,16 @@ def entries_of(form: Form, values, source, params, arrays, sample: Samples, poin
         here = Samples(sample.cell, jnp.broadcast_to(point, (n, 2)), sample.region, None, None)
         at = places(form, arrays, here)
         local = coefficients(form, values, at, params)
-        entry = jnp.stack([jax.vmap(second(form.density, c, *e))(local) for e in pairs(c)])
-        shapes, gradients = shape_functions(
-            form, arrays, Samples(sample.cell[:1], point[None], None, None, None)
-        )
+        entry = jnp.stack([jax.vmap(second(form.density, c, *e))(local) for e in pairs(c * form.columns)])
+        one = Samples(sample.cell[:1], point[None], None, None, None)
+        shapes, gradients = shape_functions(form, arrays, one, CENTRE)
         unit = symmetric(jnp.eye(len(entry)), c)
         basis = jnp.einsum("ai,mcidj,bj->macbd", gradients[0], unit, gradients[0]).reshape(-1, k * c, k * c)
         theta = total[0] + weight * basis[:, rows, columns].T @ entry
         force = jnp.stack([evaluate(s, at, params, "physics.source", jnp) for s in source])
         load = total[1] + weight * (shapes[0][:, None, None] * force[None]).reshape(k * c, n)
         if "initial_stress" in values or form.density not in WITHOUT_STRESS:
-            stress = jax.vmap(lambda v: jax.grad(form.density)(jnp.zeros((c, 2)), v))(local)
+            stress = jax.vmap(lambda v: jax.grad(form.density)(jnp.zeros((c, form.columns)), v))(local)
             load = load - weight * jnp.einsum("ai,nci->acn", gradients[0], stress).reshape(k * c, n)
         return (theta, load), None
 
@@ -145,7 +150,8 @@ def piece_matrices(form: Form, values, source, params, arrays: Discretisation):
     """Matrices (n, kc, kc) and loads (n, kc) of the pieces."""
     rule, c = arrays.pieces, form.components
     at = places(form, arrays, rule)
-    shapes, gradients = shape_functions(form, arrays, rule)
+    centre = mean_points(rule, len(arrays.patches))[jnp.asarray(rule.owner)] if form.columns == 4 else None
+    shapes, gradients = shape_functions(form, arrays, rule, centre)
     stiffness, stress = tangent(form.density, c, coefficients(form, values, at, params))
     k = gradients.shape[1]
     w, owner = jnp.asarray(rule.weight), jnp.asarray(rule.owner)

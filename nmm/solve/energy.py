@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from nmm.physics.values import evaluate
 from nmm.solve.discretise import Discretisation
-from nmm.solve.elements import lattice_samples
-from nmm.solve.form import Form, cell_size, coefficients, join_values, places, shape_functions
+from nmm.solve.elements import CENTRE, lattice_samples
+from nmm.solve.form import Form, cell_size, coefficients, join_values, mean_points, places, shape_functions
 from nmm.solve.samples import Samples
 from nmm.solve.system import gathered
 
@@ -48,7 +48,7 @@ def whole_energy(form: Form, values, source, params, arrays: Discretisation, u) 
             point, weight = rule
             here = Samples(sample.cell, jnp.broadcast_to(point, sample.xi.shape), sample.region, None, None)
             one = Samples(sample.cell[:1], point[None], None, None, None)
-            shapes, gradients = shape_functions(form, arrays, one)
+            shapes, gradients = shape_functions(form, arrays, one, CENTRE)
             at = places(form, arrays, here)
             value, slope = shapes[0] @ local.swapaxes(0, 1), jnp.einsum("ai,acn->nci", gradients[0], local)
             density = densities(form, values, source, params, at, value.T, slope)
@@ -63,7 +63,8 @@ def piece_energy(form: Form, values, source, params, arrays: Discretisation, u) 
     rule = arrays.pieces
     owner = jnp.asarray(rule.owner)
     local = gathered(u, jnp.asarray(arrays.patches)[owner]).reshape(len(owner), -1, form.components)
-    shapes, gradients = shape_functions(form, arrays, rule)
+    centre = mean_points(rule, len(arrays.patches))[owner] if form.columns == 4 else None
+    shapes, gradients = shape_functions(form, arrays, rule, centre)
     value, slope = jnp.einsum("na,nac->nc", shapes, local), jnp.einsum("nai,nac->nci", gradients, local)
     density = densities(form, values, source, params, places(form, arrays, rule), value, slope)
     return jnp.dot(jnp.asarray(rule.weight), density)

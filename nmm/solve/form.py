@@ -10,6 +10,7 @@ import numpy as np
 
 from nmm.cover.weights import Weights
 from nmm.manifold.rules import piece_rule, reference_rule
+from nmm.physics.models import columns
 from nmm.physics.problem import Problem
 from nmm.physics.tangent import rank, uniform
 from nmm.physics.tangent import samples as coefficient_samples
@@ -43,6 +44,11 @@ class Form:
     block: int
     structure: Any
     static: tuple[Any, ...]
+
+    @property
+    def columns(self) -> int:
+        """Columns of the gradients that elements give to the density."""
+        return columns(self.density)
 
 
 def split_values(problem: Problem) -> tuple[list[Any], Any, tuple[Any, ...]]:
@@ -125,12 +131,35 @@ def places(form: Form, arrays: Discretisation, at: Samples, normal=None) -> Plac
     return Places(points, at.region, square, form.regions, arrays.box, form.lattice, normal)
 
 
-def shape_functions(form: Form, arrays: Discretisation, at: Samples) -> tuple[jax.Array, jax.Array]:
-    """Weights (n, k) and their gradients (n, k, 2) in the user's coordinates."""
+def shape_functions(
+    form: Form, arrays: Discretisation, at: Samples, centre=None
+) -> tuple[jax.Array, jax.Array]:
+    """Weights (n, k) and their gradients (n, k, 2) in the user's coordinates.
+
+    With mean dilatation and the centroids `centre` (n, 2) of the elements, gradients (n, k, 4).
+    """
     upper = at.cell % 2 == 1
     values = form.weights.values(at.xi, upper, jnp)
-    gradients = form.weights.gradients(at.xi, upper, jnp)
-    return values, gradients @ inverse_2x2(jnp.asarray(arrays.frame))
+    to_user = inverse_2x2(jnp.asarray(arrays.frame))
+    gradients = form.weights.gradients(at.xi, upper, jnp) @ to_user
+    if form.columns == 4 and centre is not None:
+        mean = form.weights.gradients(centre, upper, jnp) @ to_user
+        gradients = jnp.concatenate([gradients, jnp.broadcast_to(mean, gradients.shape)], -1)
+    return values, gradients
+
+
+def mean_points(rule: Samples, count: int) -> jax.Array:
+    """Centroids (count, 2) of what the points of a rule add to."""
+    weight = jnp.asarray(rule.weight)
+    total = jax.ops.segment_sum(weight, rule.owner, count)
+    moment = jax.ops.segment_sum(weight[:, None] * jnp.asarray(rule.xi), rule.owner, count)
+    empty = total[:, None] <= 0
+    return jnp.where(empty, 0.5, moment / jnp.where(empty, 1.0, total[:, None]))
+
+
+def host_centres(form: Form, arrays: Discretisation) -> jax.Array | None:
+    """Centroids (hosts, 2) of the elements that give the flux, where the dilatation is a mean."""
+    return mean_points(arrays.hosts.rule, len(arrays.hosts.centre)) if form.columns == 4 else None
 
 
 def coefficients(form: Form, values, at: Places, params) -> dict[str, Any]:

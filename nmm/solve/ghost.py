@@ -3,7 +3,8 @@
 It adds ½ γ h²ᵖ⁻¹ k ∫ |[∂ᵖu/∂nᵖ]|² over each face to the energy (Burman, Comptes Rendus 348, 2010), where u is
 the polynomial of either element extended over the whole face, p the degree of the weights, whose lower
 derivatives do not jump, and k the harmonic mean of their stiffness. Polynomials of degree p have no jump. The
-condition number then no longer knows how small the cut elements are.
+condition number then no longer knows how small the cut elements are. With mean dilatation k is the shear
+modulus: with the bulk modulus cut elements would lock again.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmm.cover.weights import Weights
+from nmm.physics.dilatation import modulus
 from nmm.physics.problem import Problem, coefficient_values
 from nmm.physics.tangent import tangent
 from nmm.solve.discretise import Discretisation, Samples
@@ -31,7 +33,7 @@ def ghost_elements(problem: Problem, params: Mapping[str, Any]) -> tuple[np.ndar
 
     def stiffness(side):
         at = problem.places(faces.cell[side], faces.xi[side], faces.region[side])
-        return size_of(linearise(model.density, model.components, coefficient_values(model, at, params))[0])
+        return modulus(linearise(model.density, model.components, coefficient_values(model, at, params))[0])
 
     matrices = face_matrices(problem.manifold.weights, faces, stiffness(0), stiffness(1), model.components)
     return np.asarray(matrices), faces.patches
@@ -44,14 +46,9 @@ def ghost_blocks(form: Form, values, params, arrays: Discretisation, faces: Face
         cell, xi, region = (jnp.asarray(a)[side] for a in (faces.cell, faces.xi, faces.region))
         here = Samples(cell, xi, region, None, None)
         at = places(form, arrays, here)
-        return size_of(tangent(form.density, form.components, coefficients(form, values, at, params))[0])
+        return modulus(tangent(form.density, form.components, coefficients(form, values, at, params))[0], jnp)
 
     return face_matrices(form.weights, faces, stiffness(0), stiffness(1), form.components)
-
-
-def size_of(stiffness):
-    """Modulus (n,) that stands for a tangent (n, c, 2, c, 2)."""
-    return jnp.einsum("ncici->n", stiffness) / (2 * stiffness.shape[1])
 
 
 def face_matrices(weights: Weights, faces: Faces, left, right, components: int) -> jax.Array:

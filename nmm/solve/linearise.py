@@ -6,11 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nmm.physics.models import columns
+
 
 def linearise(density, components: int, values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Second and first derivative of the density at zero gradient: (n, c, 2, c, 2) and (n, c, 2).
 
-    Rows are padded to a power of two, so that few sizes are compiled.
+    With mean dilatation 4 takes the place of 2: `models.columns`. Rows are padded to a power of two, so that
+    few sizes are compiled.
     """
     count = len(next(iter(values.values())))
     full = {k: pad(v, roomy(count)) for k, v in values.items()}
@@ -33,5 +36,5 @@ def pad(array: np.ndarray, size: int) -> np.ndarray:
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _linearise(density, components, values):
-    zero = jnp.zeros((components, 2))
+    zero = jnp.zeros((components, columns(density)))
     return jax.vmap(lambda v: (jax.hessian(density)(zero, v), jax.grad(density)(zero, v)))(values)

@@ -3,10 +3,11 @@
 import jax
 import jax.numpy as jnp
 
+from nmm.physics.dilatation import doubled
 from nmm.physics.tangent import tangent
 from nmm.physics.values import evaluate
 from nmm.solve.discretise import Discretisation
-from nmm.solve.form import Form, coefficients, places, shape_functions
+from nmm.solve.form import Form, coefficients, host_centres, places, shape_functions
 from nmm.solve.seams import Flux, SeamPoints, SeamSide, compliance, seam_blocks
 from nmm.solve.terms import spread
 
@@ -16,13 +17,16 @@ def flux_at(form: Form, values, params, arrays: Discretisation, side: SeamSide) 
     c = form.components
     normal = jnp.asarray(side.normal)
     shapes, _ = shape_functions(form, arrays, side.here)
-    _, gradients = shape_functions(form, arrays, side.there)
+    centres = host_centres(form, arrays)
+    centre = None if centres is None else centres[side.host]
+    _, gradients = shape_functions(form, arrays, side.there, centre)
     there = places(form, arrays, side.there)
     stiffness, stress = tangent(form.density, c, coefficients(form, values, there, params))
     n = len(normal)
-    traction = jnp.einsum("ncidj,ni,nbj->ncbd", stiffness, normal, gradients).reshape(n, c, -1)
+    out = doubled(form.density, normal, jnp)
+    traction = jnp.einsum("ncidj,ni,nbj->ncbd", stiffness, out, gradients).reshape(n, c, -1)
     one = jnp.broadcast_to(jnp.eye(c), (n, c, c))
-    return Flux(stiffness, traction, jnp.einsum("nci,ni->nc", stress, normal), spread(shapes, c), one)
+    return Flux(stiffness, traction, jnp.einsum("nci,ni->nc", stress, out), spread(shapes, c), one, (out,))
 
 
 def seam_fluxes(form: Form, values, params, arrays: Discretisation) -> list[tuple[SeamSide, Flux]]:

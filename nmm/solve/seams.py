@@ -20,8 +20,9 @@ import numpy as np
 
 from nmm.capacity import padded
 from nmm.errors import InputError
+from nmm.physics.dilatation import centroids, doubled
 from nmm.physics.edges import Edge
-from nmm.physics.problem import Problem, basis, coefficient_values
+from nmm.physics.problem import Problem, basis, coefficient_values, wide_basis
 from nmm.physics.values import evaluate
 from nmm.pytrees import tree
 from nmm.solve.linearise import linearise
@@ -63,13 +64,17 @@ class SeamPoints:
 
 @dataclass(frozen=True)
 class Flux:
-    """The solution and its flux along the normal at points of one side: operators on the dofs of elements."""
+    """The solution and its flux along the normal at points of one side: operators on the dofs of elements.
+
+    `normals` are those whose fluxes Nitsche's parameter is made of.
+    """
 
     tangent: Any
     traction: Any
     initial: Any
     values: Any
     projector: Any
+    normals: tuple[Any, ...]
 
 
 def seam_elements(problem: Problem) -> np.ndarray:
@@ -212,14 +217,15 @@ def flux_at(problem: Problem, edge: Edge, params) -> Flux:
     c = model.components
     shapes, _ = basis(manifold, manifold.piece_cell[edge.piece], edge.xi)
     cell = manifold.element_cells()[edge.host]
-    _, gradients = basis(manifold, cell, edge.host_xi)
+    _, gradients = wide_basis(manifold, model, cell, edge.host_xi, centroids(manifold)[edge.host])
     there = problem.places(cell, edge.host_xi, manifold.element_regions()[edge.host])
     tangent, stress = linearise(model.density, c, coefficient_values(model, there, params))
     n = len(shapes)
-    traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, edge.normal, gradients).reshape(n, c, -1)
+    normal = doubled(model.density, edge.normal)
+    traction = np.einsum("ncidj,ni,nbj->ncbd", tangent, normal, gradients).reshape(n, c, -1)
     values = np.einsum("na,cd->ncad", shapes, np.eye(c)).reshape(n, c, -1)
     one = np.broadcast_to(np.eye(c), (n, c, c))
-    return Flux(tangent, traction, np.einsum("nci,ni->nc", stress, edge.normal), values, one)
+    return Flux(tangent, traction, np.einsum("nci,ni->nc", stress, normal), values, one, (normal,))
 
 
 def bond_values(problem: Problem, params) -> list[tuple[Any, ...]]:
@@ -259,7 +265,7 @@ def add_seams(problem: Problem, params, fluxes: list[tuple[Edge, Flux]], beta: n
     weight = np.zeros(len(rows))
     rows[place], weight[place] = np.arange(len(place)), first.weight
     both = tuple(
-        Flux(*(v[rows] for v in (f.tangent, f.traction, f.initial, f.values, f.projector)))
+        Flux(f.tangent[rows], f.traction[rows], f.initial[rows], f.values[rows], f.projector[rows], ())
         for f in (one, two)
     )
     betas = beta[first.host][rows], beta[second.host][rows]

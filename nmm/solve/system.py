@@ -13,7 +13,7 @@ from nmm.physics.boundary import DIRICHLET
 from nmm.physics.tangent import tangent
 from nmm.physics.values import evaluate
 from nmm.pytrees import tree
-from nmm.solve.boundary import PENALTY
+from nmm.solve.boundary import PENALTY, both_parameters
 from nmm.solve.discretise import Discretisation
 from nmm.solve.elements import piece_matrices, whole_cells
 from nmm.solve.form import Form, cell_size, coefficients, join_values, places, shape_functions
@@ -117,7 +117,8 @@ def system_of(form: Form, data, params, arrays: Discretisation) -> System:
     ]
     fluxes = seam_fluxes(form, coefficient, params, arrays)
     served = [pair for pair in zip(arrays.terms, held, strict=True) if form.nitsche and pair[1] is not None]
-    beta = nitsche_parameter(form, coefficient, params, arrays, [*served, *fluxes])
+    parameter = partial(nitsche_parameter, form, coefficient, params, arrays)
+    beta, seam_beta = both_parameters(form.density, parameter, served, fluxes, jnp)
     blocks, block_patches = [], []
     for kind, values, term, hold in zip(form.kinds, term_values, arrays.terms, held, strict=True):
         if hold is None:
@@ -138,7 +139,7 @@ def system_of(form: Form, data, params, arrays: Discretisation) -> System:
         blocks.append(ghost_blocks(form, coefficient, params, arrays, arrays.ghost))
         block_patches.append(jnp.asarray(arrays.ghost.patches))
     if arrays.seams is not None:
-        matrices, loads = seam_matrices(form, bonds, params, arrays, arrays.seams, fluxes, beta)
+        matrices, loads = seam_matrices(form, bonds, params, arrays, arrays.seams, fluxes, seam_beta)
         blocks.append(matrices)
         block_patches.append(jnp.asarray(arrays.seams.patches))
         load = scattered(load, loads, block_patches[-1])

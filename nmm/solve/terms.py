@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from nmm.cover.polynomials import polynomial_gradients
+from nmm.physics.dilatation import bulk_ratio, doubled, modulus, penalised
 from nmm.physics.tangent import tangent
 from nmm.physics.values import evaluate
 from nmm.solve.discretise import Discretisation, TermPoints
-from nmm.solve.form import Form, coefficients, places, shape_functions
+from nmm.solve.form import Form, coefficients, host_centres, places, shape_functions
 from nmm.solve.small import inverse, inverse_2x2
 from nmm.solve.sums import block_sums
 
@@ -25,6 +26,8 @@ class Held:
     projector: jax.Array
     prescribed: jax.Array
     stiffness: jax.Array
+    normals: tuple[jax.Array, ...]
+    bulk: jax.Array | None
 
 
 def spread(values: jax.Array, components: int) -> jax.Array:
@@ -39,12 +42,15 @@ def held_at(form: Form, values, kind: str, given, params, arrays: Discretisation
     normal = jnp.asarray(term.normal)
     at = places(form, arrays, term.here, normal)
     shapes, _ = shape_functions(form, arrays, term.here)
-    _, gradients = shape_functions(form, arrays, term.there)
+    centres = host_centres(form, arrays)
+    centre = None if centres is None else centres[term.host]
+    _, gradients = shape_functions(form, arrays, term.there, centre)
     there = places(form, arrays, term.there)
     stiffness, stress = tangent(form.density, c, coefficients(form, values, there, params))
     n = len(normal)
-    traction = jnp.einsum("ncidj,ni,nbj->ncbd", stiffness, normal, gradients).reshape(n, c, -1)
-    initial = jnp.einsum("nci,ni->nc", stress, normal)
+    out = doubled(form.density, normal, jnp)
+    traction = jnp.einsum("ncidj,ni,nbj->ncbd", stiffness, out, gradients).reshape(n, c, -1)
+    initial = jnp.einsum("nci,ni->nc", stress, out)
     if kind == "normal":
         projector = normal[:, :, None] * normal[:, None, :]
         prescribed = evaluate(given[0], at, params, "boundary", jnp)[:, None] * normal
@@ -53,8 +59,17 @@ def held_at(form: Form, values, kind: str, given, params, arrays: Discretisation
         prescribed = jnp.stack(
             [evaluate(0.0 if v is None else v, at, params, "boundary", jnp) for v in given], -1
         )
-    size = jnp.einsum("ncici->n", stiffness) / (2 * c)
-    return Held(stiffness, traction, initial, spread(shapes, c), projector, prescribed, size)
+    return Held(
+        stiffness,
+        traction,
+        initial,
+        spread(shapes, c),
+        projector,
+        prescribed,
+        modulus(stiffness, jnp),
+        penalised(form.density, stiffness, normal, jnp),
+        bulk_ratio(stiffness, jnp) if form.columns == 4 else None,
+    )
 
 
 def nitsche_parameter(form: Form, values, params, arrays: Discretisation, served) -> jax.Array:
@@ -69,9 +84,15 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, served
     centre, size = jnp.asarray(hosts.centre), jnp.asarray(hosts.size)
     to_user = inverse_2x2(jnp.asarray(arrays.frame))
 
-    def gradients(xi, which):
+    def pointwise(xi, which):
         by_local = polynomial_gradients(form.weights, (xi - centre[which]) / size[which], jnp)
         return (by_local / size[which][:, None, :]) @ to_user
+
+    middle = host_centres(form, arrays)
+
+    def gradients(xi, which):
+        found = pointwise(xi, which)
+        return found if middle is None else jnp.concatenate([found, pointwise(middle[which], which)], -1)
 
     rule = hosts.rule
     at = places(form, arrays, rule)
@@ -83,10 +104,11 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, served
     T = jnp.zeros_like(K)
     for term, hold in served:
         g = gradients(jnp.asarray(term.there.xi), term.host)
-        t = jnp.einsum("ncidj,ni,nbj->ncbd", hold.tangent, jnp.asarray(term.normal), g)
-        t = jnp.einsum("nce,nem->ncm", hold.projector, t.reshape(len(g), c, m))
         w = jnp.asarray(term.here.weight)
-        T = T + jax.ops.segment_sum(jnp.einsum("n,nca,ncb->nab", w, t, t), term.host, count)
+        for normal in hold.normals:
+            t = jnp.einsum("ncidj,ni,nbj->ncbd", hold.tangent, normal, g)
+            t = jnp.einsum("nce,nem->ncm", hold.projector, t.reshape(len(g), c, m))
+            T = T + jax.ops.segment_sum(jnp.einsum("n,nca,ncb->nab", w, t, t), term.host, count)
     root = 1 / jnp.sqrt(jnp.maximum(jnp.einsum("nii->ni", K), 1e-300))
     root = jnp.where(jnp.einsum("nii->ni", K) > 0, root, 1.0)
     K = K * root[:, :, None] * root[:, None, :]
@@ -114,6 +136,14 @@ def held_blocks(form: Form, term: TermPoints, hold: Held, factor):
 
     own = total(jnp.einsum("n,nca,ncb->nab", w * factor, pn, pn))
     load = total(jnp.einsum("n,nca,nc->na", w * factor, pn, pg))
+    if hold.bulk is not None:  # the mean normal displacement, as `boundary.normal_means`
+        normal, length = jnp.asarray(term.normal), total(w)
+        row = total(jnp.einsum("n,nc,ncm->nm", w, normal, pn))
+        given = total(w * jnp.sum(normal * pg, 1))
+        real = length > 0
+        size = jnp.where(real, total(w * factor * hold.bulk) / jnp.where(real, length, 1.0) ** 2, 0.0)
+        own = own + jnp.einsum("n,na,nb->nab", size, row, row)
+        load = load + (size * given)[:, None] * row
     if not form.nitsche:
         zero = jnp.zeros_like(own)
         return jnp.block([[own, zero], [zero, zero]]), jnp.concatenate([load, jnp.zeros_like(load)], 1)

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from benchmarks import tables, verification
 from benchmarks.peers import PEERS, Unsupported, load
@@ -77,3 +78,32 @@ def test_every_peer_follows_the_interface():
         peer = load(name)
         assert peer.name == name
         assert set(peer.covers) & {"quad", "triangle"}
+
+
+def test_taylor_hood_elements_give_the_reference_of_the_incompressible_membrane(scikit_fem):
+    found = [taylor_hood(fitted("cook", cells, "quad"), 0.4999) for cells in (16, 32)]
+    (target,) = KNOWN["cook_incompressible"].checks
+    assert found[0] < found[1] < target.value and found[1] == pytest.approx(target.value, rel=2e-3)
+    mean = scikit_fem.solve(KNOWN["cook_incompressible"], 32, "quad").at(np.array([[48.0, 52.0]]))[0, 1]
+    assert mean == pytest.approx(found[1], rel=5e-3)
+
+
+def taylor_hood(mesh, nu):
+    """v(48, 52) of Cook's membrane in plane strain by biquadratic displacements and bilinear pressures."""
+    import skfem
+    from skfem.helpers import ddot, div, sym_grad
+
+    quads = skfem.MeshQuad(np.ascontiguousarray(mesh.points.T), np.ascontiguousarray(mesh.cells.T))
+    element = skfem.ElementVector(skfem.ElementQuad2())
+    u, p = (skfem.Basis(quads, e, intorder=5) for e in (element, skfem.ElementQuad1()))
+    shear, lame = 1 / (2 * (1 + nu)), nu / ((1 + nu) * (1 - 2 * nu))
+    a = skfem.BilinearForm(lambda u, v, _: 2 * shear * ddot(sym_grad(u), sym_grad(v))).assemble(u)
+    b = skfem.BilinearForm(lambda u, q, _: div(u) * q).assemble(u, p)
+    c = skfem.BilinearForm(lambda p, q, _: p * q / lame).assemble(p)
+    right = quads.facets_satisfying(lambda x: np.isclose(x[0], 48), boundaries_only=True)
+    pull = skfem.LinearForm(lambda v, _: v[1] / 16).assemble(skfem.FacetBasis(quads, element, facets=right))
+    left = quads.facets_satisfying(lambda x: np.isclose(x[0], 0), boundaries_only=True)
+    matrix = scipy.sparse.bmat([[a, b.T], [b, -c]]).tocsc()
+    load = np.concatenate([pull, np.zeros(p.N)])
+    values = skfem.solve(*skfem.condense(matrix, load, D=u.get_dofs(left).all()))
+    return (u.probes(np.array([[48.0], [52.0]])) @ values[: u.N])[1]

@@ -134,6 +134,8 @@ def test_rows_measured_alone_join_the_others(result, tmp_path):
     assert joined["date"] == first["date"] and joined["later"][0]["rows"] == ["bar"]
     assert len(record.merged(joined, again, "problem")["later"]) == 1
     assert "bar." in tables.provenance(joined)
+    other = record.record("multigrid", [row | {"problem": "plate"}], [], quick=False)
+    assert [run["rows"] for run in record.merged(joined, other, "problem")["later"]] == [["bar", "plate"]]
 
 
 def test_rows_are_chosen_only_where_they_have_names(tmp_path, capsys):

@@ -29,6 +29,7 @@ from benchmarks.forward.own import cells_for, plate, pose
 from benchmarks.forward.plate import COMPONENTS
 from benchmarks.record import record
 from benchmarks.registry import Report
+from nmm.cover.weights import Weights
 from nmm.solve.cycle import Smoother, bottom_inverse, chebyshev, coarse_system, prolong, smoothers
 from nmm.solve.form import form_of
 from nmm.solve.multigrid import Multigrid
@@ -212,9 +213,7 @@ def on_device(problem: nmm.Problem, iterations: int, repeats: int, bandwidth: fl
         coarse, took = called(coarse_of, system, step, levels[depth + 1], time_of=time_of)
         spent["coarse"] += took
         kept["matrices of coarser levels"] += bytes_of((coarse.cells, coarse.pieces, coarse.pairs))
-        theta = system.cells.theta
-        nodes = (theta.shape[2] - 1, theta.shape[3] - 1)
-        up = partial(lifted, nodes, r.shape[1], system.cells.shape)
+        up = partial(lifted, system.cells.lines, r.shape[1], system.cells.weights)
         below = jnp.zeros(coarse.load.shape)
         spent["transfers"] += visits[depth] * (time_of(up, step, below) + time_of(up, step, below, r))
         system = coarse
@@ -282,9 +281,9 @@ def coarse_of(system: System, step, level):
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def lifted(nodes, count: int, shape: str, step, coarse, fine=None):
+def lifted(lines, count: int, weights: Weights, step, coarse, fine=None):
     """Prolongation, or with values on the finer cover restriction."""
-    up = partial(prolong, step, nodes=nodes, count=count, shape=shape)
+    up = partial(prolong, step, lines=lines, count=count, weights=weights)
     return up(coarse) if fine is None else jax.linear_transpose(up, coarse)(fine)[0]
 
 

@@ -101,19 +101,20 @@ def splines(degree: int, t) -> list[Any]:
     The first one ends with the interval, the last one begins with it; all terms are positive, so that small
     values keep their digits.
     """
-    one = t * 0 + 1
-    rows = [one]
-    for p in range(1, degree + 1):
-        before = [0.0, *rows, 0.0]
-        rows = [((t + (p - a)) * before[a] + ((1 + a) - t) * before[a + 1]) / p for a in range(p + 1)]
+    rows: list[Any] = [1 - t, t]
+    for p in range(2, degree + 1):
+        inner = [((t + (p - a)) * rows[a - 1] + ((1 + a) - t) * rows[a]) / p for a in range(1, p)]
+        rows = [(1 - t) * rows[0] / p, *inner, t * rows[-1] / p]
     return rows
 
 
 def slopes(degree: int, t, order: int = 1) -> list[Any]:
-    """Derivatives of `splines`, of an order up to their degree."""
+    """Derivatives of `splines`, of an order up to their degree; numbers where they are constant."""
+    if degree == 1:
+        return [-1.0, 1.0]
     before = splines(degree - 1, t) if order == 1 else slopes(degree - 1, t, order - 1)
-    before = [0.0, *before, 0.0]
-    return [before[a] - before[a + 1] for a in range(degree + 1)]
+    inner = [before[a] - before[a + 1] for a in range(degree - 1)]
+    return [-before[0], *inner, before[-1]]
 
 
 def two_scale_coefficients(degree: int) -> np.ndarray:

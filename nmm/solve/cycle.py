@@ -333,11 +333,12 @@ def refined(coarse: jax.Array, axis: int, degree: int, count: int) -> jax.Array:
     padded = jnp.concatenate([coarse, jnp.zeros_like(jax.lax.slice_in_dim(coarse, 0, 1, axis=axis))], axis)
     lines = []
     for parity in (0, 1):
-        total = 0.0
+        terms = []
         for k in range((degree + parity) % 2, degree + 2, 2):
             start = (degree + parity - k) // 2
-            total = total + coefficient[k] * jax.lax.slice_in_dim(padded, start, start + half, axis=axis)
-        lines.append(total)
+            near = jax.lax.slice_in_dim(padded, start, start + half, axis=axis)
+            terms.append(near if coefficient[k] == 1 else coefficient[k] * near)
+        lines.append(sum(terms[1:], terms[0]))
     return interleave(lines[0], lines[1], axis)
 
 

@@ -66,9 +66,9 @@ def with_nodes(cells: Cells, components: int) -> Cells:
     found = {}
     for kind, nodes in enumerate(cells.weights.nodes):
         for a, first in enumerate(nodes):
-            theta = cells.at_node(kind, first)
+            theta = cells.at_node(kind, first)[index[a]]
             for b, second in enumerate(nodes):
-                here = theta[index[a, :, b]]
+                here = theta[:, b]
                 offset = second[0] - first[0], second[1] - first[1]
                 found[offset] = found[offset] + here if offset in found else here
     return replace(cells, nodes=jnp.stack([found[offset] for offset in cells.weights.offsets]))

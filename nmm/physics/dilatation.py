@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 
 from nmm.manifold.manifold import Manifold
+from nmm.manifold.rules import element_rule
 from nmm.physics.models import columns
 
 
 def centroids(manifold: Manifold) -> np.ndarray:
     """Centroids (elements, 2) of all elements in their squares."""
 
-    def make():
-        cells = manifold.whole_list
-        whole = manifold.grid.centre(cells) - manifold.grid.corner(cells)
-        return np.concatenate([whole, manifold.piece_points[: manifold.pieces].mean(1)])
+    def make() -> np.ndarray:
+        rule, count = element_rule(manifold, False), len(manifold.element_cells())
+        total = np.bincount(rule.element, rule.weights, count)
+        moments = [np.bincount(rule.element, rule.weights * x, count) for x in rule.points.T]
+        return np.stack(moments, -1) / total[:, None]
 
     return manifold.cached("centroids", make)
 

@@ -161,9 +161,9 @@ def check_dilatation(manifold: Manifold, model: Model):
         )
     if manifold.grid.degree > 1:
         raise InputError(
-            f'found dilatation "mean" with weights of degree {manifold.grid.degree}, expected degree 1',
+            f'found dilatation "mean" with splines of degree {manifold.grid.degree}, expected degree 1',
             where="physics.dilatation",
-            hint="splines of degree 2 and 3 lock much less: leave the dilatation out, or use hat weights",
+            hint="splines of degree 2 and 3 lock much less: leave the dilatation out, or take hat weights",
         )
     if manifold.host.tips is not None:
         raise InputError(

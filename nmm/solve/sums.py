@@ -12,15 +12,14 @@ from nmm.solve.linearise import pad, roomy
 def block_sums(gradients, weights, tangent, stress, owner, count: int, block: int):
     """Matrices (count, kc, kc) and loads (count, kc) of elements from points (n,), traceable.
 
-    `gradients` (n, k, 2) of the weights, `tangent` (n, c, 2, c, 2), `stress` (n, c, 2), or 4 in place of 2
-    (see `physics.models.columns`); the `owner` (n,) is the same in every `block` of points: products of small
-    matrices, and one matrix a block to be summed.
+    `gradients` (n, k, d) of the weights, `tangent` (n, c, d, c, d), `stress` (n, c, d); the `owner` (n,) is
+    the same in every `block` of points: products of small matrices, and one matrix a block to be summed.
     """
-    (_, k, d), c = gradients.shape, tangent.shape[1]
+    (k, columns), c = gradients.shape[1:], tangent.shape[1]
     scaled = jnp.einsum("n,ncidj,nbj->nicbd", weights, tangent, gradients)
-    left, scaled = gradients.reshape(-1, block, k, d), scaled.reshape(-1, block, d, c, k * c)
+    left, scaled = gradients.reshape(-1, block, k, columns), scaled.reshape(-1, block, columns, c, k * c)
     matrices = jnp.einsum("nqai,nqicm->nacm", left, scaled).reshape(-1, k * c, k * c)
-    force = -(weights[:, None, None] * stress).reshape(-1, block, c, d)
+    force = -(weights[:, None, None] * stress).reshape(-1, block, c, columns)
     loads = jnp.einsum("nqai,nqci->nac", left, force).reshape(-1, k * c)
     rows = owner[::block]
     return jax.ops.segment_sum(matrices, rows, count), jax.ops.segment_sum(loads, rows, count)

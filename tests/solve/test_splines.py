@@ -193,9 +193,3 @@ def test_figures_and_files_of_splines_can_be_made(tmp_path):
     solution.save(tmp_path / "flower.vtu")
     solution.plot(tmp_path / "flower.png")
     assert (tmp_path / "flower.vtu").stat().st_size > 1000 and (tmp_path / "flower.png").exists()
-
-
-def test_a_mean_dilatation_wants_hat_weights():
-    manifold = nmm.cut(DOMAINS["disk"], splines(2, cells=6))
-    with pytest.raises(nmm.InputError, match="expected degree 1"):
-        nmm.problem(manifold, nmm.elasticity(1.0, 0.49, dilatation="mean"))

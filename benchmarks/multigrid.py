@@ -16,9 +16,9 @@ from benchmarks.checks import Verdict
 from benchmarks.record import record
 from benchmarks.registry import Report
 from nmm.solve.assemble import assemble
-from nmm.solve.cycle import LANCZOS
 from nmm.solve.linear import conjugate_gradients
 from nmm.solve.multigrid import Multigrid
+from nmm.solve.smoother import LANCZOS
 from nmm.solve.traced import arrays_of
 
 TOLERANCE = 1e-8

@@ -30,9 +30,11 @@ from benchmarks.forward.plate import COMPONENTS
 from benchmarks.record import record
 from benchmarks.registry import Report
 from nmm.cover.weights import Weights
-from nmm.solve.cycle import Smoother, bottom_inverse, chebyshev, coarse_system, prolong, smoothers
+from nmm.solve.cycle import bottom_inverse
 from nmm.solve.form import form_of
+from nmm.solve.galerkin import coarse_system, prolong
 from nmm.solve.multigrid import Multigrid
+from nmm.solve.smoother import Smoother, chebyshev, smoothers
 from nmm.solve.system import System, apply, system_of
 from nmm.solve.traced import arrays_of
 

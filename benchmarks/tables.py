@@ -225,7 +225,7 @@ def multigrid(result: Mapping[str, Any]) -> list[str]:
         " aggregation with the rigid motions given, in conjugate gradients on the same matrix; its seconds"
         " are set-up and solve, without assembly. `fine products`: how often the solve applies the operator"
         " of the finest level, set-up included.",
-        table(heads, [[row[key] for key in keys] for row in result["rows"]]),
+        table(heads, [[row.get(key) for key in keys] for row in result["rows"]]),
         "## Checks",
         table(("check", "worst", "expected", "passed"), checks),
     ]

@@ -152,6 +152,18 @@ def apply_by_cell(cells: Cells, u: jax.Array) -> jax.Array:
     return gather_loads(jnp.stack(forces), cells.weights)
 
 
+def cell_matrices(cells: Cells, index: jax.Array, size: int) -> jax.Array:
+    """Matrices (n, kc, kc) of whole cells given by index into the flattened lattice (types, ny, nx)."""
+    types, m = cells.theta.shape[:2]
+    inner = cells.inner
+    per_type = inner.shape[2] * inner.shape[3]
+    kind, place = index // per_type, index % per_type
+    theta = inner.reshape(types, m, per_type)[kind, :, place]
+    if cells.matrices is None:
+        return theta[:, upper_index(size)]
+    return jnp.einsum("nm,nmab->nab", theta, cells.matrices[kind])
+
+
 def diagonal_cells(cells: Cells, components: int) -> jax.Array:
     """Diagonal (components, ny + p, nx + p) of the operator."""
     result = []

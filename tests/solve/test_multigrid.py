@@ -12,10 +12,12 @@ from nmm.cover import Weights
 from nmm.manifold.locate import locate
 from nmm.solve.assemble import assemble
 from nmm.solve.covers import coarsen, finest, parents_of
-from nmm.solve.cycle import cell_matrices, inverse_cells, prolong
 from nmm.solve.discretise import discretise
 from nmm.solve.form import form_of
+from nmm.solve.galerkin import prolong
 from nmm.solve.levels import slots_of, step_of
+from nmm.solve.smoother import inverse_cells
+from nmm.solve.stencil import cell_matrices
 from nmm.solve.system import system_of
 
 SHAPES = ("quad", "triangle")

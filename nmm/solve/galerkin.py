@@ -33,20 +33,26 @@ def coarse_cells(cells: Cells, step: Step, components: int) -> Cells:
     ny, nx = step.whole.shape[1:]
     inner = cells.inner
     inner = jnp.pad(inner, ((0, 0), (0, 0), (0, 2 * ny - inner.shape[2]), (0, 2 * nx - inner.shape[3])))
-    unit = np.zeros((len(rows), size, size))
-    unit[np.arange(len(rows)), rows, columns] = unit[np.arange(len(rows)), columns, rows] = 1.0
     thetas = []
     for kind, children in enumerate(child_table(cells.weights)):
         total = 0.0
         for fine, dx, dy, relation in children:
-            wide = np.kron(relation, np.eye(components))
-            wide = jnp.asarray(wide, cells.theta.dtype)
-            matrices = jnp.asarray(unit, wide.dtype) if cells.matrices is None else cells.matrices[fine]
-            coarse = jnp.einsum("ia,mij,jb->mab", wide, matrices, wide)[:, rows, columns]
+            wide = jnp.asarray(np.kron(relation, np.eye(components)), cells.theta.dtype)
+            if cells.matrices is None:
+                coarse = on_triangles(wide, rows, columns)
+            else:
+                coarse = jnp.einsum("ia,mij,jb->mab", wide, cells.matrices[fine], wide)[:, rows, columns]
             total = total + jnp.einsum("me,myx->eyx", coarse, inner[fine, :, dy::2, dx::2])
         thetas.append(jnp.where(jnp.asarray(step.whole[kind]), total, 0.0))
     theta = rimmed(jnp.stack(thetas), cells.weights)
     return with_nodes(Cells(theta, None, cells.weights), components)
+
+
+def on_triangles(wide: jax.Array, rows: np.ndarray, columns: np.ndarray) -> jax.Array:
+    """Pᵀ K P as a matrix (m, m) from the upper triangle of K to that of the product, row by row."""
+    first, second = wide[rows], wide[columns]
+    same = first[:, rows] * second[:, columns]
+    return same + jnp.where((rows != columns)[:, None], second[:, rows] * first[:, columns], 0.0)
 
 
 def sandwich(matrices: jax.Array, relation, owner, count: int, components: int) -> jax.Array:

@@ -179,7 +179,7 @@ def test_parts_that_nothing_holds_float_and_multigrid_agrees(degree):
     assert grid.at(points) == pytest.approx(direct.at(points), rel=1e-6)
 
 
-@pytest.mark.parametrize("sliver", [0.3, 1e-6, 1e-10])
+@pytest.mark.parametrize("sliver", [0.3, 1e-10])
 @pytest.mark.parametrize(("degree", "limit"), [(2, 14), (3, 22)])
 def test_iterations_do_not_depend_on_slivers(degree, limit, sliver):
     domain = nmm.rectangle(0, 0, 1 + sliver / 24, 1 + sliver / 24)

@@ -18,6 +18,7 @@ from nmm.results.files import replacing
 DPI = {"profile": 220}
 GHOST = ", ghost penalty"
 WHERE = {"host": "#4477AA", "set-up": "#CCBB44", "iterations": "#228833"}
+COLORS = ("#4477AA", "#EE6677", "#228833")
 STYLES = {"l2": ("o", "-", "L2"), "h1": ("s", "--", "H1")}
 
 
@@ -282,7 +283,33 @@ def profile(result: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def accuracy(result: Mapping[str, Any]) -> Figure:
+    """Error in L2 against unknowns and against seconds, a row of panels for each problem."""
+    problems = list(result["problems"])
+    figure = new_figure(9.5, 3.7 * len(problems))
+    panels = figure.subplots(len(problems), 2, squeeze=False, sharey="row")
+    methods = list(dict.fromkeys(row["method"] for row in result["rows"]))
+    markers = {1: "o", 2: "s", 3: "^"}
+    for problem, (left, right) in zip(problems, panels, strict=True):
+        for curve in dict.fromkeys(r["curve"] for r in result["rows"] if r["problem"] == problem):
+            rows = [row for row in result["rows"] if row["curve"] == curve]
+            method, degree = rows[0]["method"], rows[0]["degree"]
+            look = {"marker": markers[degree], "color": COLORS[methods.index(method)], "markersize": 5}
+            look |= {"linestyle": "-" if method == "nmm" else "--", "label": f"{method}, degree {degree}"}
+            for panel, key in ((left, "unknowns"), (right, "seconds")):
+                panel.loglog([row[key] for row in rows], [row["l2"] for row in rows], **look)
+                panel.grid(True, alpha=0.3)
+        left.set_ylabel("relative error in L2")
+        left.set_title(result["problems"][problem], fontsize=9, loc="left")
+    for panel, label in zip(panels[-1], ("unknowns", "seconds, of everything"), strict=True):
+        panel.set_xlabel(label)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
 DRAWINGS = {
+    "accuracy": accuracy,
     "verification": verification,
     "multigrid": multigrid,
     "forward": forward,

@@ -36,6 +36,11 @@ BENCHMARKS = {
             "benchmarks.verification:run",
         ),
         Benchmark(
+            "accuracy",
+            "error against unknowns and seconds on circles, with unfitted and fitted elements beside nmm",
+            "benchmarks.accuracy:run",
+        ),
+        Benchmark(
             "multigrid",
             "iterations against cells and cuts, with PyAMG on the same matrices",
             "benchmarks.multigrid:run",

@@ -110,9 +110,10 @@ def measure(problem: str, unknowns: int) -> dict:
     gc.collect()
     system = system_of(form, data, {}, arrays[0])
     values = jnp.ones(system.load.shape)
+    long = 2**27 if unknowns >= MILLION else 2**20
     # `whole_operator` multiplies by a number in the same pass, which costs nothing beside the memory.
     operator = seconds(whole_operator, system, values, repeats=3) / LOOPS
-    copied = 16 * 2**27 / (seconds(scaled, jnp.ones(2**27), repeats=3) / LOOPS)
+    copied = 16 * long / (seconds(scaled, jnp.ones(long), repeats=3) / LOOPS)
     traffic = traffic_of(system)
     parts = (
         f"{iterations} iterations, {program:.3f} s, host {ready - begin:.1f} s, "

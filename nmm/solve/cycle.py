@@ -85,13 +85,21 @@ def preconditioner(
         return x + up(repeated(turns, lambda _, y: visit(y, rest, depth + 1), zero))
 
     def visit(x, b, depth: int):
-        """A sweep of the smoother, the correction, and one more sweep: one loop, compiled once."""
+        """A sweep of the smoother, the correction, and one more sweep.
 
-        def sweep(i, x):
-            x = jax.lax.cond(i > 0, lambda: corrected(x, b, depth), lambda: x)
+        On a processor it is one loop, so that the smoother is compiled once; a GPU would wait for its host at
+        the condition in there.
+        """
+
+        def smoothed(x):
             return chebyshev(made[depth], x, b, degree)
 
-        return jax.lax.fori_loop(0, 2, sweep, x)
+        def sweep(i, x):
+            return smoothed(jax.lax.cond(i > 0, lambda: corrected(x, b, depth), lambda: x))
+
+        if jax.default_backend() == "cpu":
+            return jax.lax.fori_loop(0, 2, sweep, x)
+        return smoothed(corrected(smoothed(x), b, depth))
 
     if not steps:
         return lambda r: (bottom @ r.reshape(-1)).reshape(shape)

@@ -3,6 +3,7 @@
 from functools import partial
 from importlib.resources import files
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from nmm.cover import Weights
 from nmm.manifold.locate import locate
 from nmm.solve.assemble import assemble
 from nmm.solve.covers import coarsen, finest, parents_of
+from nmm.solve.cycle import preconditioner
 from nmm.solve.discretise import discretise
 from nmm.solve.form import form_of
 from nmm.solve.galerkin import prolong
@@ -19,6 +21,7 @@ from nmm.solve.levels import slots_of, step_of
 from nmm.solve.smoother import inverse_cells
 from nmm.solve.stencil import cell_matrices
 from nmm.solve.system import system_of
+from nmm.solve.traced import arrays_of
 
 SHAPES = ("quad", "triangle")
 PLATE = nmm.rectangle(-1.003, -1.001, 1.002, 1.004)
@@ -173,6 +176,19 @@ def test_a_cycle_in_single_precision_costs_no_iterations(domain):
     single = nmm.forward(problem, nmm.Multigrid(1e-10, precision="float32"))()
     assert single.result.converged and single.stats.iterations <= double.stats.iterations + 1
     assert single.dofs == pytest.approx(double.dofs, abs=1e-7 * np.abs(double.dofs).max())
+
+
+def test_a_cycle_is_the_same_on_every_device(monkeypatch):
+    problem = elastic(CRACK, 48)
+    form, data = form_of(problem, {})
+    discretisation, levels, steps, _ = arrays_of(problem)
+    system = system_of(form, data, {}, discretisation)
+    results = []
+    for device in ("cpu", "gpu"):
+        monkeypatch.setattr(jax, "default_backend", lambda device=device: device)
+        cycle = preconditioner(system, levels, steps, 3, 2, False)
+        results.append(jax.jit(cycle)(system.load))
+    np.testing.assert_allclose(*results, rtol=0, atol=1e-12 * float(jnp.abs(results[0]).max()))
 
 
 @pytest.mark.parametrize("wrong", [{"degree": 5}, {"cycle": "F"}, {"blocks": "some"}, {"precision": "half"}])

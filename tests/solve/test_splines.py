@@ -52,8 +52,10 @@ def elastic(domain, lattice, young=2.5):
 
 
 @pytest.mark.parametrize("degree", DEGREES)
-@pytest.mark.parametrize("domain", DOMAINS)
-@pytest.mark.parametrize(("make", "exact"), [(potential, FIELD), (elastic, MOVE)], ids=["flow", "elasticity"])
+@pytest.mark.parametrize(
+    ("make", "exact", "domain"),
+    [(potential, FIELD, "disk"), (potential, FIELD, "flower"), (elastic, MOVE, "flower")],
+)
 def test_errors_fall_with_the_order_of_the_degree(make, exact, domain, degree):
     several, found = (12, 16, 24, 32), []
     for cells in several:
@@ -95,8 +97,7 @@ def test_splines_of_degree_one_are_the_hat_functions(make):
     assert two.dofs == pytest.approx(one.dofs, abs=1e-14 * np.abs(one.dofs).max())
 
 
-@pytest.mark.parametrize("ghost", [None, 0.01])
-@pytest.mark.parametrize("degree", [2, 3])
+@pytest.mark.parametrize(("degree", "ghost"), [(2, 0.01), (3, None)])
 def test_the_compiled_system_is_the_assembled_one(degree, ghost):
     lattice = splines(degree, cells=9, angle=11)
     same_system(polynomial(degree, lattice, plate(0.4), ghost=ghost), {})
@@ -179,8 +180,7 @@ def test_parts_that_nothing_holds_float_and_multigrid_agrees(degree):
     assert grid.at(points) == pytest.approx(direct.at(points), rel=1e-6)
 
 
-@pytest.mark.parametrize("sliver", [0.3, 1e-10])
-@pytest.mark.parametrize(("degree", "limit"), [(2, 14), (3, 22)])
+@pytest.mark.parametrize(("degree", "limit", "sliver"), [(2, 14, 0.3), (2, 14, 1e-10), (3, 22, 1e-10)])
 def test_iterations_do_not_depend_on_slivers(degree, limit, sliver):
     domain = nmm.rectangle(0, 0, 1 + sliver / 24, 1 + sliver / 24)
     manifold = nmm.cut(domain, splines(degree, cell=1 / 24))

@@ -305,7 +305,9 @@ def run(quick: bool, report: Report) -> dict:
                         break
                 rows += mine
                 for norm, rate in (("l2", degree + 1.0), ("h1", float(degree))):
-                    verdict = Rate(norm, rate, 0.15 if name == "nmm" else None).judge(mine, quick)
+                    # Cuts come and go along an interface: between two covers the rate may be above its limit.
+                    wanted = Rate(norm, rate, 0.15 if name == "nmm" else None, faster=problem == "inclusion")
+                    verdict = wanted.judge(mine, quick)
                     checks.append({"problem": curve, "method": name, **vars(verdict)})
     about = "error against unknowns and seconds, on circles that the covers ignore"
     titles = {name: problem.title for name, problem in PROBLEMS.items()}

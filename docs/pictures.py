@@ -32,7 +32,14 @@ SETTINGS = {
     "convergence.png": ["--converge", "4"],
 }
 PYTHON = re.compile(r"^```python\n(?P<text>.*?)^```$", re.M | re.S)
-BENCHMARKS = ("forward.png", "fracture.png", "multigrid.png", "profile.png", "verification.png")
+BENCHMARKS = (
+    "accuracy.png",
+    "forward.png",
+    "fracture.png",
+    "multigrid.png",
+    "profile.png",
+    "verification.png",
+)
 
 
 def run(command: str, case: Path, folder: Path, settings: list[str]) -> None:

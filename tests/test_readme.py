@@ -60,7 +60,9 @@ def test_every_picture_is_shown_and_can_be_made_again():
         assert f"images/{picture.name})" in shown and f'"{picture.name}"' in text
 
 
-@pytest.mark.parametrize("name", ["fracture.png", "multigrid.png", "profile.png", "verification.png"])
+@pytest.mark.parametrize(
+    "name", ["accuracy.png", "fracture.png", "multigrid.png", "profile.png", "verification.png"]
+)
 def test_pictures_of_benchmarks_are_those_of_the_results(name):
     results = ROOT / "benchmarks" / "results" / name
     assert (ROOT / "docs" / "images" / name).read_bytes() == results.read_bytes()

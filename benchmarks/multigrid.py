@@ -224,7 +224,6 @@ def measure(family: Row, shape: str, cells: int, peer: bool) -> dict:
         "cycle": solver.cycle,
         "levels": levels,
         "iterations": answer.stats.iterations if answer.result.converged else None,
-        "products": products(solver, answer.stats.iterations),
         "converged": answer.result.converged,
         "seconds": seconds,
         "compile": first - seconds,
@@ -234,14 +233,14 @@ def measure(family: Row, shape: str, cells: int, peer: bool) -> dict:
     return row | (with_pyamg(problem) if peer else {})
 
 
-def products(solver: Multigrid, iterations: int) -> int:
+def products(iterations: int, degree: int = Multigrid.degree) -> int:
     """How often a solve applies the operator of the finest level.
 
     An iteration of conjugate gradients once, and its cycle by either sweep of the smoother (its degree) and
     for the residual that goes down; beside them Lanczos, which estimates the largest eigenvalue for the
     smoother, and the residual that is recomputed at the end.
     """
-    return iterations * (1 + 2 * solver.degree + 1) + LANCZOS + 1
+    return iterations * (1 + 2 * degree + 1) + LANCZOS + 1
 
 
 def timed(problem: nmm.Problem, solver: Multigrid) -> tuple[nmm.Solution, float]:

@@ -229,7 +229,8 @@ def multigrid(result: Mapping[str, Any]) -> list[str]:
         " compiled, which takes the seconds of the next column the first time. PyAMG is smoothed"
         " aggregation with the rigid motions given, in conjugate gradients on the same matrix; its seconds"
         " are set-up and solve, without assembly. `fine products`: how often the solve applies the operator"
-        " of the finest level, set-up included.",
+        " of the finest level, set-up included, for the"
+        " cycle as it is now, whenever the row was measured.",
         table(heads, [[row.get(key) for key in keys] for row in rows]),
         "## Checks",
         table(("check", "worst", "expected", "passed"), checks),
@@ -434,7 +435,10 @@ def accuracy(result: Mapping[str, Any]) -> list[str]:
     checks = [
         (c["problem"], c["check"], c["value"], c["expected"], PASSED[c["passed"]]) for c in result["checks"]
     ]
-    parts += ["## Rates", table(("curve", "check", "value", "expected", "passed"), checks)]
+    parts += [
+        "## Rates from the coarsest to the finest cover",
+        table(("curve", "check", "value", "expected", "passed"), checks),
+    ]
     if result["skipped"]:
         parts += ["## Skipped", table(("method", "reason", "problems"), reasons(result["skipped"]))]
     return parts

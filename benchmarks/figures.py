@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from benchmarks.tables import groups, rate
+from benchmarks.curves import groups, rate
 from nmm.results.files import replacing
 
 DPI = {"profile": 220}

@@ -1,6 +1,6 @@
 """The benchmark of the compiled core measures what it says."""
 
-from benchmarks import tables
+from benchmarks import speed_tables
 from benchmarks.core import batches, cut_list, figure, precision, verdict
 
 
@@ -13,7 +13,7 @@ def test_figures_are_judged_by_their_limits():
     assert [verdict(row, quick=False).passed for row in rows] == [True, False, None]
     checks = [vars(verdict(row, quick=True)) for row in rows]
     assert all(check["passed"] is None for check in checks)
-    assert "| share |" in tables.core({"about": "about", "rows": rows, "checks": checks})[1]
+    assert "| share |" in speed_tables.core({"about": "about", "rows": rows, "checks": checks})[1]
 
 
 def test_the_core_is_measured_on_small_lattices():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import figures, tables
+from benchmarks import figures, speed_tables
 from benchmarks.forward import sweep
 from benchmarks.forward.checks import judged
 from benchmarks.forward.method import METHODS
@@ -74,7 +74,7 @@ def test_table_and_figure_of_a_record_with_a_skipped_method():
         "checks": [vars(v) for v in judged(rows, False)],
         "skipped": skipped,
     }
-    text = "\n".join(tables.forward(made))
+    text = "\n".join(speed_tables.forward(made))
     assert "smoothed aggregation" in text and "not installed" in text
     assert len(figures.forward(made).axes) == 3
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nmm.manifold.manifold import Manifold
-from nmm.manifold.rules import element_rule
+from nmm.manifold.rules import piece_rule, reference_rule
 from nmm.physics.models import columns
 
 
@@ -24,10 +24,13 @@ def centroids(manifold: Manifold) -> np.ndarray:
     """Centroids (elements, 2) of all elements in their squares."""
 
     def make() -> np.ndarray:
-        rule, count = element_rule(manifold, False), len(manifold.element_cells())
+        kinds = (reference_rule(manifold, bool(kind), False) for kind in range(manifold.weights.types))
+        middles = np.stack([weights @ points / weights.sum() for points, weights in kinds])
+        rule, count = piece_rule(manifold, False), manifold.pieces
         total = np.bincount(rule.element, rule.weights, count)
         moments = [np.bincount(rule.element, rule.weights * x, count) for x in rule.points.T]
-        return np.stack(moments, -1) / total[:, None]
+        whole = middles[manifold.whole_list % len(middles)]
+        return np.concatenate([whole, np.stack(moments, -1) / total[:, None]])
 
     return manifold.cached("centroids", make)
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from nmm.forward_map import Forward, forward
     from nmm.fracture.intensity import stress_intensity, tips_left_out
     from nmm.fracture.release import energy_release
+    from nmm.inversion import observe, prior
+    from nmm.inversion.fields import Field, field
+    from nmm.inversion.inverse import Estimate, Inverse, inverse
     from nmm.manifold.cut import cut
     from nmm.manifold.manifold import Manifold
     from nmm.manifold.stack import Stack, stack
@@ -48,6 +51,8 @@ _HOMES = {
     "nmm.forward_map": ["Forward", "forward"],
     "nmm.fracture.intensity": ["stress_intensity", "tips_left_out"],
     "nmm.fracture.release": ["energy_release"],
+    "nmm.inversion.fields": ["Field", "field"],
+    "nmm.inversion.inverse": ["Estimate", "Inverse", "inverse"],
     "nmm.manifold.cut": ["cut"],
     "nmm.manifold.manifold": ["Manifold"],
     "nmm.manifold.stack": ["Stack", "stack"],
@@ -59,19 +64,23 @@ _HOMES = {
     "nmm.results.solution": ["Solution"],
     "nmm.solve": ["ConjugateGradient", "Direct", "Multigrid"],
 }  # fmt: skip
+_MODULES = {"observe": "nmm.inversion.observe", "prior": "nmm.inversion.prior"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Forward", "GeometryError", "GridValue",
-    "InputError", "Manifold", "Model", "Multigrid", "NmmError", "NotConverged", "ParameterError",
-    "PrecisionError", "Problem", "Solution", "Stack", "UnbalancedError", "__version__", "batch", "bond",
-    "cut", "disk", "elasticity", "energy_release", "fixed", "flux", "forward", "lattice", "point_load",
-    "poisson", "polygon", "pressure", "problem", "read_cracks", "read_domain", "read_regions", "rectangle",
-    "robin", "stack", "stress_intensity", "tips_left_out", "traction", "value",
+    "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Estimate", "Field", "Forward",
+    "GeometryError", "GridValue", "InputError", "Inverse", "Manifold", "Model", "Multigrid", "NmmError",
+    "NotConverged", "ParameterError", "PrecisionError", "Problem", "Solution", "Stack", "UnbalancedError",
+    "__version__", "batch", "bond", "cut", "disk", "elasticity", "energy_release", "field", "fixed",
+    "flux", "forward", "inverse", "lattice", "observe", "point_load", "poisson", "polygon", "pressure",
+    "prior", "problem", "read_cracks", "read_domain", "read_regions", "rectangle", "robin", "stack",
+    "stress_intensity", "tips_left_out", "traction", "value",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name not in _HOME_OF:
         raise AttributeError(f"module 'nmm' has no attribute '{name}'")
     return getattr(import_module(_HOME_OF[name]), name)

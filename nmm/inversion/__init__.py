@@ -1,0 +1,1 @@
+"""Inverse problems, data -> parameters: the mirror image of the forward map."""

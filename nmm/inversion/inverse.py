@@ -1,0 +1,324 @@
+"""The inverse map: data -> parameters, the mirror image of `nmm.forward`."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmm.errors import InputError, NotConverged
+from nmm.forward_map import Forward
+from nmm.inversion.noise import Whitener
+from nmm.inversion.posterior import Posterior
+from nmm.inversion.prior import Prior
+from nmm.inversion.search import Model, Options, Regulariser, State, objective, search
+from nmm.inversion.strength import RULES, Spectrum
+from nmm.inversion.transforms import Unknowns, unknowns_of
+from nmm.results.files import replacing
+from nmm.solve.linear import Result
+
+
+@dataclass(frozen=True)
+class InverseStats:
+    """How a search went.
+
+    `misfit` is the mean square of the residuals in standard deviations (1: the data are fitted as well as
+    their noise allows); `strength` of the prior and the `curve` it was chosen from, if it was; `seen`, how
+    many combinations of the unknowns the data determine better than the prior, of how many; `history`, step
+    by step.
+    """
+
+    iterations: int
+    forward_solves: int
+    misfit: float
+    strength: float
+    seen: tuple[int, int]
+    history: list[dict[str, float]]
+    curve: dict[str, np.ndarray] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Parameters that explain the data, and how well they are known.
+
+    `params` by name, as `forward` takes them; `data`, what they predict; `posterior`, see `Posterior`;
+    `spectrum`, the eigenvalues of the data's Hessian relative to the prior's and their directions.
+    """
+
+    params: dict[str, Any]
+    data: np.ndarray
+    posterior: Posterior
+    stats: InverseStats
+    result: Result
+    spectrum: Spectrum
+    z: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Inverse:
+    """The map from data to an estimate; see `inverse`."""
+
+    forward: Callable[..., Any]
+    observe: Callable[[Any], Any]
+    priors: tuple[Prior, ...]
+    noise: Any
+    bounds: Mapping[str, Any]
+    known: Mapping[str, Any]
+    options: Options
+    by_rows: bool | None
+    throw: bool
+    compiled: dict[Any, Any]
+
+    def __call__(
+        self,
+        data: Any,
+        start: Mapping[str, Any],
+        progress: Callable[[int, float], None] | None = None,
+        checkpoint: str | os.PathLike | None = None,
+    ) -> Estimate:
+        """The estimate from `data` (n,), searched for from `start`, parameters by name.
+
+        **Arguments:** `progress(iteration, objective)` is called after every step; `checkpoint`, a file
+        that is written after every step and gone on from when it is there.
+
+        **Raises:** `NotConverged` unless `throw=False`; `InputError` for data or a start that do not fit.
+        """
+        target = np.asarray(data, float).ravel()
+        if not np.isfinite(target).all():
+            number = int(np.flatnonzero(~np.isfinite(target))[0])
+            raise InputError(
+                f"datum {number} is {target[number]}, expected a number",
+                where="inverse.data",
+                hint="leave out what was not measured, in the data and in the observation",
+            )
+        start = self._spread(start)
+        unknowns, model = self._model(start)
+        z = np.asarray(unknowns.vector(start))
+        self._check(model, z, target)
+        whiten = Whitener(self.noise, len(target))
+        priors = Regulariser(self.priors, unknowns, z)
+        given = self.options.rule
+        state = State(z, 1.0 if isinstance(given, str) else float(given))
+        mark = fingerprint(target, z, self.options)
+        if checkpoint is not None and Path(checkpoint).exists():
+            state = load(checkpoint, mark)
+
+        def told(now: State):
+            if progress is not None:
+                progress(now.iteration, now.history[-1]["objective"])
+            if checkpoint is not None:
+                save(checkpoint, now, mark)
+
+        before = model.count
+        try:
+            found = search(model, target, whiten, priors, state, self.options, told)
+        except FloatingPointError as error:
+            raise NotConverged(str(error)) from None
+        strength = found.state.strength if priors.is_open else 0.0
+        stats = InverseStats(
+            found.state.iteration,
+            model.count - before,
+            float(np.mean(whiten(target - found.data) ** 2)),
+            strength,
+            (int((found.spectrum.values > strength).sum()), unknowns.size),
+            found.state.history,
+            found.curve,
+        )
+        result = Result(found.converged, found.message)
+        if self.throw and not found.converged:
+            raise NotConverged(f"{found.message} (mean square of the residuals {stats.misfit:.3g})")
+        best = found.state.z
+        return Estimate(
+            unknowns.params(jnp.asarray(best)),
+            found.data,
+            Posterior(unknowns, best, found.spectrum, strength),
+            stats,
+            result,
+            found.spectrum,
+            best,
+        )
+
+    def multistart(
+        self, data: Any, starts: Sequence[Mapping[str, Any]], refine: int = 3, **options: Any
+    ) -> Estimate:
+        """The best of several searches: all `starts` are compared first, and the `refine` best searched from.
+
+        The comparison is one compiled program over all starts.
+
+        **Raises:** `InputError` for an empty list; `NotConverged` when no search ends well.
+        """
+        if not starts:
+            raise InputError("at least one start is expected", where="inverse.multistart")
+        target = np.asarray(data, float).ravel()
+        spread = [self._spread(start) for start in starts]
+        unknowns, model = self._model(spread[0])
+        z = np.stack([np.asarray(unknowns.vector(start)) for start in spread])
+        predicted, good = jax.jit(lambda many: jax.lax.map(model.predict, many))(jnp.asarray(z))
+        whiten, priors = Whitener(self.noise, len(target)), Regulariser(self.priors, unknowns, z[0])
+        strength = 1.0 if isinstance(self.options.rule, str) else float(self.options.rule)
+
+        def rated(i: int) -> float:
+            if not (np.all(good[i]) and np.isfinite(predicted[i]).all()):
+                return np.inf
+            residual = whiten(target - np.asarray(predicted[i]))
+            return objective(
+                self.options.loss, residual, priors.known(z[i], z[i]), priors.free(z[i], z[i]), strength
+            )
+
+        order = sorted(range(len(starts)), key=rated)[:refine]
+        estimates, failures = [], []
+        for i in order:
+            try:
+                estimates.append(self(target, unknowns.params(jnp.asarray(z[i])), **options))
+            except NotConverged as error:
+                failures.append(str(error))
+        if not estimates:
+            raise NotConverged(f"none of {len(order)} searches ended well; the first: {failures[0]}")
+        return min(estimates, key=lambda e: e.stats.misfit)
+
+    def predict(self, params: Mapping[str, Any]) -> Any:
+        """What would be observed of `params`: the data of the forward map, differentiable."""
+        return self.observe(self.forward({**self.known, **params}))
+
+    def _spread(self, start: Mapping[str, Any]) -> dict[str, Any]:
+        """The start with fields in place of numbers where a prior wants fields."""
+        made = dict(start)
+        for prior in self.priors:
+            for name in prior.names:
+                if name not in made:
+                    raise InputError(
+                        f"the prior speaks of {name}, which has no start",
+                        where="inverse.start",
+                        hint="give it one",
+                    )
+                if prior.spread is not None and np.ndim(made[name]) == 0 and not callable(made[name]):
+                    made[name] = prior.spread(made[name], self._box())
+        return made
+
+    def _box(self) -> Any:
+        if isinstance(self.forward, Forward):
+            return self.forward.problem.manifold
+        raise InputError(
+            "a field needs a box when forward is a function of one's own",
+            where="inverse.start",
+            hint="start from nmm.field(box, cell, value)",
+        )
+
+    def _model(self, start: Mapping[str, Any]) -> tuple[Unknowns, Model]:
+        unknowns = unknowns_of(start, self.bounds)
+        key = tuple(sorted(unknowns.bounds.items())), jax.tree.structure(start), unknowns.size
+        if key not in self.compiled:
+
+            def predict(z):
+                solution = self.forward({**self.known, **unknowns.params(z)})
+                return jnp.ravel(jnp.asarray(self.observe(solution))), converged(solution)
+
+            self.compiled[key] = unknowns, Model(predict, self.by_rows)
+        return self.compiled[key]
+
+    def _check(self, model: Model, z: np.ndarray, target: np.ndarray):
+        shape = jax.eval_shape(model.predict, jnp.asarray(z))[0].shape
+        if shape != target.shape:
+            raise InputError(
+                f"found {len(target)} data, expected {shape[0]} as the observation makes them",
+                where="inverse.data",
+            )
+
+
+def converged(solution: Any) -> Any:
+    """Whether a solution may be used: its result code says so, if it has one."""
+    code = getattr(solution, "code", None)
+    return jnp.ones((), bool) if code is None else jnp.asarray(code) == 0
+
+
+def inverse(
+    forward: Callable[..., Any],
+    observe: Callable[[Any], Any],
+    prior: Prior | Sequence[Prior] | None = None,
+    noise: Any = 1.0,
+    bounds: Mapping[str, Any] | None = None,
+    known: Mapping[str, Any] | None = None,
+    strength: str | float | None = None,
+    loss: str = "gaussian",
+    tolerance: float = 1e-4,
+    max_iterations: int = 50,
+    jacobian: str = "auto",
+    throw: bool = True,
+) -> Inverse:
+    """The map from data to the parameters that explain them.
+
+    Minimises ½‖L⁻¹(data − observe(forward(params)))‖² and what the priors add, by Gauss-Newton steps with
+    Levenberg and Marquardt's damping, in numbers that bounds do not hold back.
+
+    **Arguments:** `forward`, from `nmm.forward` or any pure function of the parameters; `observe`, from
+    `nmm.observe` or any pure function of its result; `prior`, one or several of `nmm.prior`; `noise`, the
+    standard deviation of the data, one for each, or their covariance; `bounds`, (low, high) by name, either
+    None: with a lower one the logarithm is searched for; `known`, parameters that are not; `strength` of
+    priors without a standard deviation, a number or how to choose it: "discrepancy" (the smoothest that
+    fits the data to their noise), "l-curve" or "evidence"; `loss` "gaussian", or "huber" and "student" for
+    data with outliers; `tolerance`, the relative decrease at which the search ends; `jacobian` by "rows"
+    (an adjoint solve for each datum), "columns" (a tangent solve for each unknown), or "auto", what is
+    less; `throw`, whether a search that does not converge raises.
+
+    **Raises:** `InputError` for an option that does not exist.
+    """
+    priors = (prior,) if isinstance(prior, Prior) else tuple(prior or ())
+    if loss not in ("gaussian", "huber", "student"):
+        raise InputError(
+            f'loss must be "gaussian", "huber" or "student", found "{loss}"', where="inverse.loss"
+        )
+    if jacobian not in ("auto", "rows", "columns"):
+        raise InputError(
+            f'jacobian must be "auto", "rows" or "columns", found "{jacobian}"', where="inverse.jacobian"
+        )
+    rule = "discrepancy" if strength is None else strength
+    if isinstance(rule, str) and rule not in RULES:
+        raise InputError(
+            f'strength must be a number or one of {", ".join(RULES)}, found "{rule}"',
+            where="inverse.strength",
+        )
+    if not isinstance(rule, str) and not (np.isfinite(rule) and rule >= 0):
+        raise InputError(f"strength must be at least 0, found {rule}", where="inverse.strength")
+    by_rows = {"auto": None, "rows": True, "columns": False}[jacobian]
+    options = Options(tolerance, max_iterations, loss, rule)
+    return Inverse(
+        forward, observe, priors, noise, dict(bounds or {}), dict(known or {}), options, by_rows, throw, {}
+    )
+
+
+def fingerprint(target: np.ndarray, z: np.ndarray, options: Options) -> str:
+    """What a checkpoint belongs to."""
+    content = target.tobytes() + z.tobytes() + repr((options.loss, options.rule)).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def save(path: str | os.PathLike, state: State, mark: str):
+    """Write a checkpoint, atomically."""
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        text = json.dumps([state.strength, state.damping, state.iteration, state.history])
+        np.savez(file, z=state.z, state=text, mark=mark)
+
+
+def load(path: str | os.PathLike, mark: str) -> State:
+    """Read a checkpoint. **Raises:** `InputError` for one of another problem."""
+    try:
+        with np.load(path) as found:
+            z, text, belongs = found["z"], str(found["state"]), str(found["mark"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"it is not a checkpoint ({error})", where=str(path), hint="give another file, or remove it"
+        ) from None
+    if belongs != mark:
+        raise InputError(
+            "the checkpoint belongs to other data, another start or another loss",
+            where=str(path),
+            hint="remove it to begin anew",
+        )
+    strength, damping, iteration, history = json.loads(text)
+    return State(z, strength, damping, iteration, history)

@@ -1,0 +1,73 @@
+"""Noise models: what whitens the difference between data and prediction, and how outliers are weighed."""
+
+from typing import Any
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from nmm.errors import InputError
+
+HUBER, STUDENT = 1.345, 4.0
+"""Standard deviations at which an outlier begins; degrees of freedom of Student's distribution."""
+
+
+class Whitener:
+    """Multiplies by L⁻¹, where L Lᵀ is the covariance of the noise."""
+
+    def __init__(self, noise: Any, count: int):
+        given = np.asarray(noise, float)
+        if given.ndim > 2 or (given.ndim == 1 and given.shape != (count,)):
+            raise wrong(f"an array {given.shape}", count)
+        if given.ndim == 2:
+            if given.shape != (count, count):
+                raise wrong(f"an array {given.shape}", count)
+            try:
+                self.factor = cholesky(given, lower=True)
+            except np.linalg.LinAlgError:
+                raise wrong("a covariance that is not positive definite", count) from None
+            self.std = np.sqrt(np.diag(given))
+            return
+        if not (np.isfinite(given).all() and (given > 0).all()):
+            raise wrong(f"{given.min():g}", count)
+        self.factor, self.std = None, np.broadcast_to(given, (count,))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """L⁻¹ values, for values (count,) or (count, n)."""
+        values = np.asarray(values)
+        if self.factor is not None:
+            return solve_triangular(self.factor, values, lower=True)
+        return values / self.std.reshape(-1, *(1,) * (values.ndim - 1))
+
+    def back(self, values: np.ndarray) -> np.ndarray:
+        """L⁻ᵀ values, the transpose of the call."""
+        if self.factor is not None:
+            return solve_triangular(self.factor, values, lower=True, trans=1)
+        return values / self.std
+
+
+def wrong(found: str, count: int) -> InputError:
+    return InputError(
+        f"found {found}, expected a standard deviation > 0, {count} of them, or their covariance",
+        where="inverse.noise",
+    )
+
+
+def weights(loss: str, residual: np.ndarray) -> np.ndarray:
+    """Factors of residuals (n,) in standard deviations for the next least squares (Holland, Welsch 1977)."""
+    if loss == "gaussian":
+        return np.ones_like(residual)
+    size = np.abs(residual)
+    if loss == "huber":
+        return np.sqrt(np.minimum(1.0, HUBER / np.maximum(size, 1e-300)))
+    return np.sqrt((STUDENT + 1) / (STUDENT + size**2))
+
+
+def misfit(loss: str, residual: np.ndarray) -> float:
+    """Minus the logarithm of the likelihood, up to a constant, of residuals in standard deviations."""
+    if loss == "gaussian":
+        return 0.5 * float(residual @ residual)
+    size = np.abs(residual)
+    if loss == "huber":
+        inner = size <= HUBER
+        return float(np.where(inner, 0.5 * size**2, HUBER * size - 0.5 * HUBER**2).sum())
+    return float(((STUDENT + 1) / 2 * np.log1p(size**2 / STUDENT)).sum())

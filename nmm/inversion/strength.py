@@ -1,0 +1,94 @@
+"""How much a prior counts: chosen on the linearised problem, where all strengths can be tried at once.
+
+With the generalised eigenvectors V of the data's Hessian H and the prior's Q, VᵀQV = I and VᵀHV = diag(s),
+the minimiser for the strength λ of the prior is known for every λ.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh
+
+from nmm.errors import InputError
+
+RULES = ("discrepancy", "l-curve", "evidence")
+RANGE = np.geomspace(1e-10, 1e10, 201)
+"""Strengths that are tried, relative to the largest eigenvalue."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues s (n,), large ones first, and vectors (n, n); gradients of data and prior in their terms.
+
+    `free` are the squared residuals of the data that no parameters can take away.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+    data: np.ndarray
+    prior: np.ndarray
+    free: float
+    count: int
+
+    def step(self, strength: float, damping: float = 0.0) -> np.ndarray:
+        """The step (n,) of Gauss-Newton for a strength; `damping` as more of the prior's Hessian."""
+        slope = self.data - strength * self.prior
+        return self.vectors @ (slope / (self.values + strength + damping))
+
+    def misfits(self, strengths: np.ndarray) -> np.ndarray:
+        """Squared residuals of the data at the minimisers for strengths (k,)."""
+        move = (self.data - strengths[:, None] * self.prior) / (self.values + strengths[:, None])
+        good = self.values > 0
+        root = np.sqrt(np.where(good, self.values, 1.0))
+        rest = np.where(good, self.data / root - root * move, 0.0)
+        return self.free + (rest**2).sum(1)
+
+    def sizes(self, strengths: np.ndarray) -> np.ndarray:
+        """‖r‖² of the prior at the minimisers for strengths (k,), up to what no parameter changes."""
+        move = (self.data - strengths[:, None] * self.prior) / (self.values + strengths[:, None])
+        return ((self.prior + move) ** 2).sum(1)
+
+    def choose(self, rule: str) -> tuple[float, dict[str, np.ndarray]]:
+        """The strength that a rule prefers, and the curve it was read from."""
+        top = max(float(self.values.max(initial=0.0)), 1e-300)
+        strengths = RANGE * top
+        misfits, sizes = self.misfits(strengths), self.sizes(strengths)
+        curve = {"strength": strengths, "misfit": misfits, "size": sizes}
+        if rule == "discrepancy":
+            fits = misfits <= self.count
+            if not fits.any():
+                return float(strengths[misfits.argmin()]), curve
+            return float(strengths[np.flatnonzero(fits)[-1]]), curve
+        if rule == "evidence":
+            score = 0.5 * np.log(strengths[:, None] / (self.values + strengths[:, None])).sum(1)
+            return float(strengths[(score - 0.5 * (misfits + strengths * sizes)).argmax()]), curve
+        if rule != "l-curve":
+            raise InputError(f'found strength "{rule}", expected a number or one of {", ".join(RULES)}')
+        x, y = np.log(np.maximum(misfits, 1e-300)), np.log(np.maximum(sizes, 1e-300))
+        dx, dy = np.gradient(x), np.gradient(y)
+        bend = (dx * np.gradient(dy) - dy * np.gradient(dx)) / np.maximum(dx**2 + dy**2, 1e-12) ** 1.5
+        inner = slice(5, -5)
+        return float(strengths[inner][np.abs(bend[inner]).argmax()]), curve
+
+
+def spectrum(whitened, residual, prior_jacobian, prior_residual) -> Spectrum:
+    """The spectrum from the whitened Jacobian (d, n) and residual (d,) of data, and those of the prior.
+
+    Without a prior (0 rows) the unknowns are compared with their own sensitivity.
+    """
+    hessian = whitened.T @ whitened
+    if len(prior_residual):
+        other = prior_jacobian.T @ prior_jacobian
+        other = other + 1e-12 * np.trace(other) / len(other) * np.eye(len(other))
+    else:
+        other = np.diag(np.maximum(np.diag(hessian), 1e-12 * max(np.diag(hessian).max(initial=0.0), 1e-300)))
+    values, vectors = eigh(hessian, other)
+    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    data = vectors.T @ (whitened.T @ residual)
+    prior = vectors.T @ (prior_jacobian.T @ prior_residual) if len(prior_residual) else np.zeros(len(values))
+    seen = values > 1e-13 * max(values.max(initial=0.0), 1e-300)
+    explained = (data[seen] ** 2 / values[seen]).sum()
+    free = max(float(residual @ residual - explained), 0.0)
+    return Spectrum(
+        np.where(seen, values, 0.0), vectors, np.where(seen, data, 0.0), prior, free, len(residual)
+    )

@@ -18,8 +18,6 @@ from nmm.errors import CaseError, InputError, NotYet
 from nmm.expressions import CONSTANTS, FUNCTIONS, VARIABLES, parse
 
 LATER = {
-    "inverse": "[inverse], the search for unknown parameters",
-    "data": "[[data]], measurements for `nmm invert`",
     "compare": "[compare], the comparison of methods",
 }
 
@@ -28,8 +26,8 @@ def read_case(path: str | FilePath, overrides: Sequence[str] = (), *, allow: Col
     """Read and validate a case file.
 
     `overrides` are texts `KEY=VALUE` with a dotted key and a TOML value (`cover.cell=0.01`,
-    `boundary.0.traction=[1e6, 0]`). `allow` names those of the tables inverse, data and compare that
-    the caller can use; the others answer "not yet". Raises `CaseError`, `ExpressionError` or `NotYet`.
+    `boundary.0.traction=[1e6, 0]`). `allow` names those reserved tables (compare) that the
+    caller can use; the others answer "not yet". Raises `CaseError`, `ExpressionError` or `NotYet`.
     """
     path = FilePath(path)
     text = _text(path)

@@ -8,6 +8,7 @@ from pydantic import Field, PlainValidator, model_validator
 
 from nmm.case.domain_tables import CoverTable, DomainTable
 from nmm.case.interface_table import Interface
+from nmm.case.inverse_tables import KINDS, Data, Inverse
 from nmm.case.physics_tables import OTHER, Boundary, PhysicsTable, PointLoad
 from nmm.case.values import (
     Count,
@@ -18,10 +19,8 @@ from nmm.case.values import (
     Table,
     Text,
     Texts,
-    number,
     one_of,
     scalar,
-    shown,
     suggestion,
     wrong,
 )
@@ -90,34 +89,6 @@ class Units(Table):
     time: Text | None = None
 
 
-class Data(Table):
-    """Measurements for `nmm invert`."""
-
-    kind: Annotated[str, one_of("displacement", "strain", "potential", "flux")]
-    file: Text
-    noise: Positive | None = None
-
-
-def _bounds(value: Any) -> tuple[float, float]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise wrong(f"found {shown(value)}, expected [low, high]")
-    low, high = number(value[0]), number(value[1])
-    if low >= high:
-        raise wrong(f"found [{low:g}, {high:g}], expected low < high")
-    return low, high
-
-
-class Unknown(Table):
-    start: Number | None = None
-    bounds: Annotated[tuple[float, float], PlainValidator(_bounds)] | None = None
-    prior: Annotated[str, one_of("smooth", "tv", "none")] = "none"
-    length: Positive | None = None
-
-
-class Inverse(Table):
-    unknown: dict[str, Unknown] = Field(default_factory=dict)
-
-
 class Compare(Table):
     methods: Texts | None = None
     seeds: Count | None = None
@@ -171,6 +142,15 @@ class Spec(Table):
                 None,
                 ("exact", "solution"),
             )
+        for i, entry in enumerate(self.data):
+            if entry.kind not in KINDS[model]:
+                raise wrong(
+                    f'belongs to model = "{OTHER[model]}", but [physics] has model = "{model}"',
+                    f"with this model use one of {', '.join(KINDS[model])}",
+                    ("data", i, "kind"),
+                )
+        if self.inverse is not None:
+            self.inverse.check(self.parameters)
         for i, field in enumerate(self.output.fields or ()):
             if field not in OutputTable.by_model[model]:
                 raise wrong(

@@ -57,8 +57,16 @@ class Stages:
 
     def residual(self, stage: str, residual: float) -> None:
         """Show how far a solver has come; called now and then."""
+        self._describe(f"residual {residual:.1e}")
+
+    def step(self, line: str) -> None:
+        """Show how far a search has come, and note it."""
+        self._describe(line)
+        self.note(line)
+
+    def _describe(self, text: str) -> None:
         if self._progress is not None:
-            self._progress.update(self._task, description=f"{self._label}, residual {residual:.1e}")
+            self._progress.update(self._task, description=f"{self._label}, {text}")
 
     def note(self, line: str) -> None:
         """A line for the log; shown with -v."""

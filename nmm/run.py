@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nmm.case import Case
+from nmm.case.question import question
 from nmm.compile_clock import CompileClock
-from nmm.forward_map import forward
+from nmm.forward_map import Forward, forward
 from nmm.manifold.manifold import Manifold
 from nmm.progress import Stages
 from nmm.results.save import save_case, save_failure
@@ -55,18 +57,33 @@ class Run:
 
 def solve_case(case: Case, stages: Stages) -> Run:
     """Cut, set up and solve; raises `InputError` with the place in the case file."""
-    manifold = _cut(case, stages)
+    solve = set_up(case, cut_case(case, stages), stages)
+    return solved(case, solve, case.values(solve.problem), stages)
+
+
+def cut_case(case: Case, stages: Stages) -> Manifold:
+    """The case's cut."""
+    with stages("cut", "cutting"):
+        return case.cut()
+
+
+def set_up(case: Case, manifold: Manifold, stages: Stages) -> Forward:
+    """The forward map of a case; the log says what the clean-up did."""
     for line in removals(manifold):
         stages.note(line)
     with stages("set up", "setting up the problem"):
-        problem = case.problem(manifold)
-        solve = forward(problem, case.solver(), throw=False, progress=stages.residual)
+        return forward(case.problem(manifold), case.solver(), throw=False, progress=stages.residual)
+
+
+def solved(case: Case, solve: Forward, params: Mapping[str, Any], stages: Stages) -> Run:
+    """Solve for `params`, and compare with the exact solution if the case has one."""
+    patches = solve.problem.manifold.stats["patches"]
     with (
-        stages("solve", f"solving for {manifold.stats['patches'] * case.stored:,} unknowns"),
+        stages("solve", f"solving for {patches * case.stored:,} unknowns"),
         case.placed(case.boundary()),
     ):
         clock = CompileClock()
-        solution = solve(case.values(problem))
+        solution = solve(params)
     errors = None
     if case.exact is not None:
         with stages("errors", "comparing with the exact solution"), case.places.put("exact", "solution"):
@@ -92,16 +109,13 @@ def save_failed(case: Case, error: Exception, directory: Path, stages: Stages) -
 
 
 def check_case(case: Case, stages: Stages) -> Manifold:
-    """Cut, and set up the problem so that every entry has been looked at."""
-    manifold = _cut(case, stages)
+    """Cut, and set up the problem so that every entry has been looked at, measurements included."""
+    manifold = cut_case(case, stages)
     with stages("set up", "setting up the problem"):
-        case.problem(manifold)
+        problem = case.problem(manifold)
+        if case.spec.inverse is not None and case.spec.data:
+            question(case, problem)
     return manifold
-
-
-def _cut(case: Case, stages: Stages) -> Manifold:
-    with stages("cut", "cutting"):
-        return case.cut()
 
 
 def _warn(case: Case, solution: Solution, stages: Stages) -> None:

@@ -17,6 +17,7 @@ OWN_FILES = (
     "case.toml",
     "solution.npz",
     "solution.vtu",
+    "estimate.npz",
     "convergence.json",
     "convergence.png",
     "report.json",
@@ -94,6 +95,14 @@ def plain(value: Any) -> Any:
     numbers = array.astype(object)
     numbers[~np.isfinite(array)] = None
     return numbers.tolist() if array.ndim else numbers.item()
+
+
+def folder(path: str | os.PathLike) -> Path:
+    """A folder, made if it is not there. **Raises:** `InputError` when it cannot be."""
+    path = Path(path)
+    with _writable(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 @contextmanager

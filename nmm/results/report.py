@@ -69,6 +69,7 @@ def render(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path
     links = "".join(f'<a href="#{_anchor(name)}">{html.text(name)}</a>' for name, _ in sections)
     body = [
         f"<h1>{html.text(title)}</h1>",
+        _search(extra),
         _verdict(summary, extra),
         _overlap(summary, extra),
         _loose(summary),
@@ -89,7 +90,8 @@ def _verdict(summary: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
     said += [f"tolerance {solver['tolerance']:.0e}"] if solver.get("tolerance") else []
     numbers = ", ".join(said)
     message = solver.get("message") or ""
-    if status == "converged":
+    searched = extra.get("search") or {}
+    if status == "converged" or (searched and solver.get("converged")):
         imbalance = (extra.get("equilibrium") or {}).get("residual")
         balance = f" Loads and reactions balance to {imbalance:.1e}." if imbalance is not None else ""
         return html.box("good", "The solver converged", f"({numbers}).{balance}" if numbers else balance)
@@ -97,6 +99,17 @@ def _verdict(summary: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
         rest = f"({numbers}). {message} The fields below are not a solution of the problem."
         return html.box("bad", "The solver did not converge", rest)
     return html.box("bad", "The run failed.", message)
+
+
+def _search(extra: Mapping[str, Any]) -> str:
+    """The verdict on the search for parameters, where there was one."""
+    search = extra.get("search") or {}
+    if not search:
+        return ""
+    if search.get("converged"):
+        return html.box("good", "The search converged.", str(search.get("numbers") or ""))
+    rest = f"{search.get('message')}. {search.get('numbers') or ''} The parameters below are not an estimate."
+    return html.box("bad", "The search did not converge:", rest)
 
 
 def _overlap(summary: Mapping[str, Any], extra: Mapping[str, Any]) -> str:

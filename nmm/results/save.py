@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .archive import save_archive
 from .drawing import Drawing, drawings
 from .environment import hardware, versions
-from .files import save_json, save_text, staging
+from .files import plain, save_json, save_npz, save_text, staging
 from .report import write_report
 from .summary import failed_summary, statistic, summary
 from .vtu import cell_fields, write_vtu
@@ -36,6 +37,9 @@ def save_case(
     tables: Sequence[Mapping[str, Any]] = (),
     figures: Iterable[Drawing] = (),
     data: Mapping[str, Any] | None = None,
+    arrays: Mapping[str, Mapping[str, Any]] | None = None,
+    facts: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
     peak_memory_mb: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -51,7 +55,9 @@ def save_case(
     - `units`: labels by kind (length, stress, or a field's name); `tolerance` of the solver.
     - `warnings`: sentences for the top of the report. `tables`: further tables of results, each a dict with
       `rows` and optionally `title`, `head`, `text`. `figures`: further figures, shown after the solution's.
-    - `data`: further JSON files by name, among those of `files.OWN_FILES`.
+    - `data`, `arrays`: further JSON files, and archives of arrays, by name, among those of `files.OWN_FILES`.
+    - `facts`: further entries of summary.json. `search`: `converged`, `message` and `numbers` of the search
+      for parameters that ended in this solution.
     - `log`: the text or the lines of log.txt. `progress`: is told what is being written.
 
     Returns what summary.json holds.
@@ -64,11 +70,14 @@ def save_case(
     tell("evaluating the fields")
     values = dict(solution.fields(list(names)))
     found = summary(solution, seconds=seconds, errors=errors, probes=probes, memory=peak_memory_mb)
+    found |= plain(facts or {})
 
     with staging(directory) as stage:
         _save_texts(stage, case_text, log)
         for name, content in (data or {}).items():
             save_json(stage / name, content)
+        for name, content in (arrays or {}).items():
+            save_npz(stage / name, content)
         tell("writing solution.npz")
         save_archive(stage / "solution.npz", solution, mesh, values)
         tell("writing solution.vtu")
@@ -79,6 +88,7 @@ def save_case(
             drawn.append(drawing.save(stage))
         extra = report_data(solution, title=title, units=units, tolerance=tolerance)
         extra |= {"figures": drawn, "warnings": list(warnings), "tables": list(tables)}
+        extra |= {"search": dict(search)} if search else {}
         _save_pages(stage, found, extra)
     return found
 
@@ -118,7 +128,7 @@ def report_data(
     return {
         **_made(title),
         "units": dict(units or {}),
-        "parameters": solution.params or {},
+        "parameters": {name: _described(value) for name, value in (solution.params or {}).items()},
         "cut": stats,
         "lost": manifold.stats.get("crack_lost", []),
         "cleanup": _cleanup(manifold.geometry.report),
@@ -129,11 +139,18 @@ def report_data(
         "tips_left_out": solution.tips_left_out,
         "solver": {
             "message": solution.result.message,
+            "converged": bool(solution.result.converged),
             "method": statistic(solution, "method"),
             "tolerance": tolerance,
             "history": solution.history,
         },
     }
+
+
+def _described(value: Any) -> Any:
+    """A parameter for a table: a number, or what a field ranges over."""
+    values = np.asarray(getattr(value, "values", value))
+    return value if values.ndim == 0 else f"a field from {values.min():.6g} to {values.max():.6g}"
 
 
 def _made(title: str | None) -> dict[str, Any]:

@@ -53,6 +53,11 @@ def _figures(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Pa
     return "\n".join(part for part in parts if part)
 
 
+def _estimate(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path) -> str:
+    given = [figure for figure in extra.get("figures") or () if figure.get("section") == "estimate"]
+    return "\n".join(_picture(directory, figure) for figure in given)
+
+
 def _picture(directory: Path, given: Mapping[str, Any]) -> str:
     # Only a plain name: report.json must not be able to pull other files into the page.
     path = directory / Path(str(given["file"])).name
@@ -220,6 +225,7 @@ def _left_out(count: int) -> str:
 _Maker = Callable[[Mapping[str, Any], Mapping[str, Any], Path], str]
 SECTIONS: dict[str, _Maker] = {
     "Results": _results,
+    "Estimate": _estimate,
     "Figures": _figures,
     "Crack tips": _tips,
     "Probes": _probes,

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 GROUP = "nmm.commands"
 LATER = {
-    "invert": "search the parameters that explain measurements",
     "compare": "the classical method and networks on one problem",
     "study": "measurements of how networks and manifolds behave",
 }
@@ -179,6 +178,42 @@ def _converge(case: Case, count: int, directory: Path, stages: Stages) -> int:
     if found.refinement.interrupted:
         complain(f"interrupted; what was finished is in {directory}")
         return INTERRUPTED
+    return DONE if found.converged else FAILED
+
+
+@app.command()
+@guarded
+def invert(
+    case_file: CaseFile,
+    output: Output = None,
+    settings: Settings = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search that was interrupted.")] = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Search the parameters that explain measurements; write estimate, solution, summary and report."""
+    stages = _stages(quiet, verbose)
+    case = _read(case_file, settings, stages)
+    from nmm.invert import CHECKPOINT, invert_case
+    from nmm.run import save_failed
+    from nmm.tables import estimate_table
+
+    directory = _directory(output, case)
+    try:
+        found = invert_case(case, directory, stages, resume)
+        found.save(directory, stages)
+    except InputError:
+        raise
+    except KeyboardInterrupt:
+        if not (directory / CHECKPOINT).exists():
+            raise
+        complain(f"interrupted; what was found is in {directory / CHECKPOINT}, --resume goes on from it")
+        return INTERRUPTED
+    except Exception as error:
+        save_failed(case, error, directory, stages)
+        raise
+    _print(estimate_table(found, directory), quiet)
     return DONE if found.converged else FAILED
 
 

@@ -185,11 +185,15 @@ class Inversion:
         """The search in a line."""
         stats = self.estimate.stats
         steps = f"{stats.iterations} iteration{'s' * (stats.iterations != 1)}"
-        chosen = "" if self.strength is None else f", strength of the prior {self.strength:.3g}"
-        return (
+        text = (
             f"{steps}, {stats.forward_solves} forward solves; mean square of the residuals {stats.misfit:.3g} "
-            f"(1: as the noise is){chosen}; the data determine {stats.seen[0]} of {stats.seen[1]} unknowns "
-            "better than the prior."
+            "(1: as the noise is)"
+        )
+        if self.strength is None:
+            return f"{text}."
+        return (
+            f"{text}, strength of the prior {self.strength:.3g}; the data determine {stats.seen[0]} of "
+            f"{stats.seen[1]} numbers better than the prior does."
         )
 
     def save(self, directory: Path, stages: Stages) -> None:
@@ -234,7 +238,8 @@ def invert_case(case: Case, directory: Path, stages: Stages, resume: bool = Fals
     if not estimate.result.converged:
         stages.warn(f"the search ended early: {estimate.result.message.removeprefix('not converged: ')}")
     compiling = clock.seconds
-    run = solved(case, solve, {**asked.known, **estimate.params}, stages)
+    found = {name: value if callable(value) else float(value) for name, value in estimate.params.items()}
+    run = solved(case, solve, {**asked.known, **found}, stages)
     seconds = {**run.seconds}
     seconds["compile"] = (seconds["compile"] or 0.0) + compiling
     seconds["solve"] = (seconds["solve"] or 0.0) + max(0.0, stages.seconds["search"] - compiling)

@@ -75,6 +75,33 @@ def solution_table(run: Any, directory: Path) -> Table:
     return _two_columns(case.title, rows)
 
 
+def estimate_table(found: Any, directory: Path) -> Table:
+    """What an inversion found."""
+    run, stats = found.run, found.estimate.stats
+    solution, cut = run.solution, run.solution.manifold.stats
+    message = found.estimate.result.message.removeprefix("not converged: ")
+    if found.estimate.result.converged and not run.converged:
+        message = f"the solve for the estimate: {solution.result.message.removeprefix('not converged: ')}"
+    rows = [("result", "converged" if found.converged else f"not converged: {message}")]
+    for name, _, value, std, truth, error in found.rows():
+        kind = "mean of " if callable(found.estimate.params[name]) else ""
+        known = "" if truth is None else f", truth {truth:.6g}"
+        known += "" if error is None else f" (relative error {error:.2g})"
+        rows.append((f"{kind}{name}", f"{value:.6g} ± {std:.2g}{known}"))
+    rows += [
+        ("misfit", f"{stats.misfit:.4g}, the mean square of {len(found.estimate.data):,} residuals / noise"),
+        ("strength", "–" if found.strength is None else f"{found.strength:.4g}"),
+        ("iterations", f"{stats.iterations}, {stats.forward_solves} forward solves"),
+        ("forward problem", f"{solution.stats.dofs:,} unknowns on {cut['patches']:,} patches"),
+        (
+            "seconds",
+            ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items() if value is not None),
+        ),
+        ("results", str(directory)),
+    ]
+    return _two_columns(run.case.title, rows)
+
+
 def cut_table(case: Any, manifold: Any, picture: Path) -> Table:
     """What the clean-up did and what the cut is."""
     cut, geometry = manifold.stats, manifold.geometry

@@ -38,38 +38,49 @@ class Frame:
 
 def frame(bounds: Sequence[float], unit: str | None = None, title: str | None = None) -> Frame:
     """Axes for a box (xmin, ymin, xmax, ymax); large coordinates get an offset that the labels state."""
+    return frames(bounds, unit, [title])[0]
+
+
+def frames(bounds: Sequence[float], unit: str | None, titles: Sequence[str | None]) -> list[Frame]:
+    """Axes for the same box side by side in one figure, one for each title."""
     low, high = np.array(bounds[:2], dtype=float), np.array(bounds[2:], dtype=float)
     span = np.maximum(high - low, 1e-6 * max(float((high - low).max()), np.finfo(float).tiny))
     offset = np.array([_offset(a, b, float(span.max())) for a, b in zip(low, high, strict=True)])
     margin = 0.02 * span.max()
     aspect = float((span[1] + 2 * margin) / (span[0] + 2 * margin))
-    width, height = _WIDTH, _WIDTH * aspect
+    widest = _WIDTH if len(titles) == 1 else 0.75 * _WIDTH
+    width, height = widest, widest * aspect
     if height > _TALLEST:
         width, height = max(_TALLEST / aspect, 1.0), _TALLEST
     height = max(height, 0.5)
     wide = aspect < 0.4
     right, bottom = (0.3, _BOTTOM + 0.75) if wide else (_RIGHT, _BOTTOM)
-    size = (_LEFT + width + right, bottom + height + _TOP)
+    each = _LEFT + width + right
+    size = (len(titles) * each, bottom + height + _TOP)
 
     figure = Figure(figsize=size)
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((_LEFT / size[0], bottom / size[1], width / size[0], height / size[1]))
-    axes.set_aspect("equal")
-    axes.set_xlim(low[0] - offset[0] - margin, high[0] - offset[0] + margin)
-    axes.set_ylim(low[1] - offset[1] - margin, high[1] - offset[1] + margin)
-    axes.tick_params(labelsize=SMALL, width=0.6, length=3)
-    axes.xaxis.set_major_locator(_ticks(width, 0.8))
-    axes.yaxis.set_major_locator(_ticks(height, 0.5))
-    for axis, name, shift in ((axes.xaxis, "x", offset[0]), (axes.yaxis, "y", offset[1])):
-        axis.set_major_formatter(_scientific())
-        axis.get_offset_text().set_fontsize(SMALL)
-        axis.set_label_text(_axis_label(name, float(shift), unit), fontsize=NORMAL)
-    for spine in axes.spines.values():
-        spine.set_linewidth(0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    if title:
-        axes.set_title(title[:1].upper() + title[1:], loc="left", fontsize=NORMAL)
-    return Frame(figure, axes, offset, wide)
+    found = []
+    for i, title in enumerate(titles):
+        place = ((i * each + _LEFT) / size[0], bottom / size[1], width / size[0], height / size[1])
+        axes = figure.add_axes(place)
+        axes.set_aspect("equal")
+        axes.set_xlim(low[0] - offset[0] - margin, high[0] - offset[0] + margin)
+        axes.set_ylim(low[1] - offset[1] - margin, high[1] - offset[1] + margin)
+        axes.tick_params(labelsize=SMALL, width=0.6, length=3)
+        axes.xaxis.set_major_locator(_ticks(width, 0.8))
+        axes.yaxis.set_major_locator(_ticks(height, 0.5))
+        for axis, name, shift in ((axes.xaxis, "x", offset[0]), (axes.yaxis, "y", offset[1])):
+            axis.set_major_formatter(_scientific())
+            axis.get_offset_text().set_fontsize(SMALL)
+            axis.set_label_text(_axis_label(name, float(shift), unit), fontsize=NORMAL)
+        for spine in axes.spines.values():
+            spine.set_linewidth(0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        if title:
+            axes.set_title(title[:1].upper() + title[1:], loc="left", fontsize=NORMAL)
+        found.append(Frame(figure, axes, offset, wide))
+    return found
 
 
 def lines(frame: Frame, segments: NDArray | None, **style: Any) -> None:

@@ -111,11 +111,11 @@ def field_figure(
     leaves values white that are not positive. Coordinates are the user's.
     """
     values = _on_points(mesh, values)
-    canvas = frame(_bounds(mesh.points), length_unit, title)
+    canvas = frame(bounds(mesh.points), length_unit, title)
     if logarithmic:
         values = np.where(values > 0, values, np.nan)
         limits = limits or log_limits(values, point_weights(mesh))
-    _paint(canvas, mesh, mesh.points, values, label, signed, limits, LogNorm if logarithmic else Normalize)
+    paint(canvas, mesh, mesh.points, values, label, signed, limits, LogNorm if logarithmic else Normalize)
     lines(canvas, outline, linewidth=0.9)
     lines(canvas, cracks, linewidth=0.8)
     lines(canvas, lost, linewidth=0.7, linestyle=(0, (3, 2)))
@@ -147,9 +147,9 @@ def deformed_figure(
     moved = np.asarray(mesh.points) + scale * displacement
     extent = moved if outline is None else np.concatenate([moved, np.asarray(outline).reshape(-1, 2)])
     stated = f"deformed shape, displacement × {number(scale)}"
-    canvas = frame(_bounds(extent), length_unit, f"{title}; {stated}" if title else stated)
+    canvas = frame(bounds(extent), length_unit, f"{title}; {stated}" if title else stated)
     lines(canvas, outline, linewidth=0.5, color="0.55")
-    _paint(canvas, mesh, moved, shown, label, signed, limits)
+    paint(canvas, mesh, moved, shown, label, signed, limits)
     lines(canvas, moved[free_edges(mesh, displacement)], linewidth=0.6)
     return canvas.figure
 
@@ -226,7 +226,7 @@ def save_figure(figure: Figure, path: str | os.PathLike, dpi: int | None = None)
         )
 
 
-def _paint(
+def paint(
     canvas: Frame,
     mesh: Any,
     points: NDArray,
@@ -236,6 +236,7 @@ def _paint(
     limits: tuple[float, float] | None,
     norm: type[Normalize] = Normalize,
 ) -> None:
+    """Draw a field on elements whose vertices are at `points` into a frame, with its colour bar."""
     chosen = color_limits(values, point_weights(mesh), signed)
     if limits is not None:
         beyond = (bool(np.nanmin(values) < limits[0]), bool(np.nanmax(values) > limits[1]))
@@ -296,6 +297,6 @@ def _on_points(mesh: Any, values: NDArray) -> NDArray[np.float64]:
     )
 
 
-def _bounds(points: NDArray) -> tuple[float, float, float, float]:
+def bounds(points: NDArray) -> tuple[float, float, float, float]:
     low, high = np.min(points, axis=0), np.max(points, axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])

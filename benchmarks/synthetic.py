@@ -1,0 +1,112 @@
+"""Makes the measurements of the inverse cases: `python -m benchmarks.synthetic`.
+
+They come from a cover that is finer than that of the case, shifted and turned, with the true values of the
+case's unknowns and noise of a known size: an inversion cannot undo its own discretisation error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+import nmm
+from nmm.case import Case, read_case
+from nmm.expressions import parse
+from nmm.results.files import save_text
+
+CASES = Path(__file__).parent / "cases" / "inverse"
+FINER = ("cover.angle=17.0", "cover.origin=[0.0137, 0.0071]")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Where and how exactly the data of one case are taken: `noise` relative to the largest value."""
+
+    case: str
+    file: str
+    cells: int
+    points: np.ndarray
+    header: str
+    noise: float
+    columns: tuple[int, ...]
+    with_std: bool
+    seed: int
+
+    def make(self) -> str:
+        """The text of the data file."""
+        case = read_case(CASES / self.case, [f"cover.cells={self.cells}", *FINER])
+        exact = np.asarray(true_solution(case).at(self.points)).reshape(len(self.points), -1)
+        exact = exact[:, list(self.columns)]
+        std = float(f"{self.noise * np.abs(exact).max():.2g}")
+        noise = std * np.random.default_rng(self.seed).standard_normal(exact.shape)
+        rows = np.concatenate([self.points, exact + noise], 1)
+        lines = [
+            f"# {self.cells} cells along the longer side, turned by 17 degrees; noise {std:g}, seed {self.seed}",
+            self.header + (",std" if self.with_std else ""),
+            *(",".join(f"{v:.6g}" for v in row) + (f",{std:g}" if self.with_std else "") for row in rows),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def true_solution(case: Case) -> Any:
+    """The forward problem solved for the true values of the case's unknowns."""
+    problem = case.problem()
+    params: dict[str, Any] = case.values(problem)
+    assert case.spec.inverse is not None
+    for name, table in case.spec.inverse.unknown.items():
+        truth = table.truth
+        params[name] = Partial(true_field(truth)) if isinstance(truth, str) else truth
+    return nmm.forward(problem, nmm.Multigrid(1e-10))(params)
+
+
+def true_field(text: str) -> Callable[[Any], Any]:
+    """The function of points (n, 2) that an expression in x and y describes."""
+    expression = parse(text)
+
+    def at(points):
+        return jnp.broadcast_to(expression.evaluate({"x": points[:, 0], "y": points[:, 1]}, jnp), len(points))
+
+    return at
+
+
+def grid(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Points (n, 2) at all pairs of x and y."""
+    return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+
+
+def rim() -> np.ndarray:
+    """Points on the sides and the top of the unit square."""
+    s = np.linspace(0.08, 1.0, 10)
+    sides = [np.stack([np.full_like(s, x), s], -1) for x in (0.0, 1.0)]
+    return np.concatenate([*sides, np.stack([s[:-1], np.ones(9)], -1)])
+
+
+RECIPES = (
+    Recipe(
+        "heads.toml", "heads.csv", 90, grid(np.linspace(0.14, 1.86, 10), np.linspace(0.1, 0.9, 6)),
+        "x,y,value", 0.01, (0,), False, 1,
+    ),
+    Recipe("inclusion.toml", "boundary.csv", 72, rim(), "x,y,ux,uy", 0.01, (0, 1), True, 2),
+    Recipe(
+        "traction.toml", "deflection.csv", 120, grid(np.linspace(0.4, 3.9, 15), np.array([0.02])),
+        "x,y,uy", 0.01, (1,), False, 3,
+    ),
+)  # fmt: skip
+
+
+def main() -> None:
+    jax.config.update("jax_enable_x64", True)
+    for recipe in RECIPES:
+        save_text(CASES / recipe.file, recipe.make())
+        print(CASES / recipe.file)
+
+
+if __name__ == "__main__":
+    main()

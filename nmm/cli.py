@@ -187,7 +187,9 @@ def invert(
     case_file: CaseFile,
     output: Output = None,
     settings: Settings = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search that was interrupted.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a search that was interrupted.")
+    ] = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
     debug: Debug = False,

@@ -104,7 +104,9 @@ class Inversion:
     def _summary(self, value: Any) -> Any:
         if not callable(value):
             return float(value)
-        return dict(zip(("mean", "min", "max"), described(self._on_points(value), self._weights), strict=True))
+        return dict(
+            zip(("mean", "min", "max"), described(self._on_points(value), self._weights), strict=True)
+        )
 
     def arrays(self) -> dict[str, Any]:
         """What estimate.npz holds."""

@@ -107,7 +107,9 @@ def _strength(value: Any) -> float | str:
             raise wrong(f'found "{value}", which is no rule and no number', suggestion(value, RULES))
         return value
     if (found := number(value)) < 0:
-        raise wrong(f"found {found:g}, expected a number of at least 0 or a rule", f"rules: {', '.join(RULES)}")
+        raise wrong(
+            f"found {found:g}, expected a number of at least 0 or a rule", f"rules: {', '.join(RULES)}"
+        )
     return found
 
 

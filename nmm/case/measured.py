@@ -37,8 +37,8 @@ class Measured:
             raise CaseError(
                 f"the point ({x:.10g}, {y:.10g}) lies outside the domain{also}",
                 where=f"{self.file}, line {self.lines[i]}",
-                hint="leave it out, or correct it; the domain spans {:.6g} ≤ x ≤ {:.6g}, "
-                "{:.6g} ≤ y ≤ {:.6g}".format(box[0], box[2], box[1], box[3]),
+                hint=f"leave it out, or correct it; the domain spans {box[0]:.6g} ≤ x ≤ {box[2]:.6g}, "
+                f"{box[1]:.6g} ≤ y ≤ {box[3]:.6g}",
             )
 
 
@@ -105,7 +105,7 @@ def _columns(head: Sequence[str], kind: str, where: str) -> tuple[str, ...]:
     for i, name in enumerate(head):
         if name not in ("x", "y", "std", *possible):
             close = suggestion(name, ("x", "y", *possible, "std"))
-            raise CaseError(f'found the column {shown(name)}: {close}', where=where, hint=_expected(kind))
+            raise CaseError(f"found the column {shown(name)}: {close}", where=where, hint=_expected(kind))
         if name in head[:i]:
             raise CaseError(f'found the column "{name}" twice', where=where, hint=_expected(kind))
     found = tuple(name for name in possible if name in head)
@@ -138,7 +138,9 @@ def _number(text: str, column: str, where: str) -> float:
         ) from None
     if not math.isfinite(value):
         raise CaseError(
-            f"found {text}, expected a finite number", where=place, hint="leave out rows without a measurement"
+            f"found {text}, expected a finite number",
+            where=place,
+            hint="leave out rows without a measurement",
         )
     if column == "std" and value <= 0:
         raise CaseError(

@@ -104,7 +104,8 @@ class Inverse:
         whiten = Whitener(self.noise, len(target))
         priors = Regulariser(self.priors, unknowns, z)
         given = self.options.rule
-        state = State(z, 1.0 if isinstance(given, str) else float(given))
+        first = 1.0 if isinstance(given, str) else float(given)
+        state = State(z, first if priors.is_open else 0.0)  # without such a prior it would be damping
         mark = fingerprint(target, z, self.options)
         if checkpoint is not None and Path(checkpoint).exists():
             state = load(checkpoint, mark)

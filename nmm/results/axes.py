@@ -21,6 +21,8 @@ SMALL, NORMAL = 8.5, 10
 _NUMBERED = 60
 _WIDTH, _TALLEST = 4.2, 5.6
 _LEFT, _RIGHT, _BOTTOM, _TOP = 0.75, 1.1, 0.85, 0.4
+_BESIDE = 0.4
+"""Room on the left of axes that have others on their left."""
 
 
 @dataclass
@@ -55,14 +57,14 @@ def frames(bounds: Sequence[float], unit: str | None, titles: Sequence[str | Non
     height = max(height, 0.5)
     wide = aspect < 0.4
     right, bottom = (0.3, _BOTTOM + 0.75) if wide else (_RIGHT, _BOTTOM)
-    each = _LEFT + width + right
-    size = (len(titles) * each, bottom + height + _TOP)
+    each = _BESIDE + width + right
+    size = (_LEFT - _BESIDE + len(titles) * each, bottom + height + _TOP)
 
     figure = Figure(figsize=size)
     FigureCanvasAgg(figure)
     found = []
     for i, title in enumerate(titles):
-        place = ((i * each + _LEFT) / size[0], bottom / size[1], width / size[0], height / size[1])
+        place = ((_LEFT + i * each) / size[0], bottom / size[1], width / size[0], height / size[1])
         axes = figure.add_axes(place)
         axes.set_aspect("equal")
         axes.set_xlim(low[0] - offset[0] - margin, high[0] - offset[0] + margin)
@@ -73,7 +75,8 @@ def frames(bounds: Sequence[float], unit: str | None, titles: Sequence[str | Non
         for axis, name, shift in ((axes.xaxis, "x", offset[0]), (axes.yaxis, "y", offset[1])):
             axis.set_major_formatter(_scientific())
             axis.get_offset_text().set_fontsize(SMALL)
-            axis.set_label_text(_axis_label(name, float(shift), unit), fontsize=NORMAL)
+            if i == 0 or name == "x":
+                axis.set_label_text(_axis_label(name, float(shift), unit), fontsize=NORMAL)
         for spine in axes.spines.values():
             spine.set_linewidth(0.6)
         axes.spines[["top", "right"]].set_visible(False)

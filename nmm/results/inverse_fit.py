@@ -83,8 +83,8 @@ def _against(panel: Axes, readings: Sequence[Readings], kind: str, units: Mappin
             xerr=each.std,
             fmt=_MARKERS[number % len(_MARKERS)],
             color=COLORS[number % len(COLORS)],
-            markersize=3.2,
-            elinewidth=0.7,
+            markersize=2.6,
+            elinewidth=1.0,
             label=None if each.column in seen else _SYMBOLS[each.column],
         )
         seen.add(each.column)
@@ -110,12 +110,13 @@ def _histogram(panel: Axes, residuals: NDArray) -> None:
     reach = max(3.5, min(8.0, float(np.abs(residuals).max()) * 1.05))
     bins = np.linspace(-reach, reach, 2 * int(np.clip(np.sqrt(len(residuals)), 5, 20)) + 2)
     inside = np.clip(residuals, -reach, reach)
-    panel.hist(inside, bins, density=True, color=COLORS[0], alpha=0.75, edgecolor="white", linewidth=0.5)
+    heights, _, _ = panel.hist(
+        inside, bins, density=True, color=COLORS[0], alpha=0.75, edgecolor="white", linewidth=0.5
+    )
     x = np.linspace(-reach, reach, 200)
     panel.plot(x, norm.pdf(x), color="0.2", linewidth=1.1, label="normal noise")
     panel.set_xlim(-reach, reach)
-    panel.set_ylim(0, None)
-    panel.margins(y=0.12)
+    panel.set_ylim(0, 1.3 * max(float(np.max(heights)), float(norm.pdf(0))))
     panel.set_xlabel("residual / standard deviation")
     panel.set_ylabel("density")
     panel.legend(fontsize=SMALL, frameon=False, loc="upper right")

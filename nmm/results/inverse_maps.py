@@ -26,7 +26,9 @@ def map_drawing(
 ) -> Drawing:
     """The figure of one field on the points of the mesh with its caption; `places` (n, 2) were measured at."""
     beside = ", the true values in the same colours" if truth is not None else ""
-    marked = " Circles: where measurements were taken." if places is not None and len(places) <= _CROWD else ""
+    marked = (
+        " Circles: where measurements were taken." if places is not None and len(places) <= _CROWD else ""
+    )
     return Drawing(
         f"estimate_{name}",
         f"Estimate of {name}{beside}, and its standard deviation (Laplace approximation).{marked}",
@@ -46,10 +48,10 @@ def map_figure(
 ) -> Figure:
     """Panels of equal size: estimate, truth if there is one, standard deviation. See `map_drawing`."""
     mesh, symbol = solution.manifold.mesh(), literal(name)
-    panels = [("estimate", estimate, symbol)]
+    panels = [(f"estimate of {symbol}", estimate, symbol)]
     if truth is not None:
         panels.append(("truth", truth, symbol))
-    panels.append(("standard deviation", std, f"standard deviation of {symbol}"))
+    panels.append(("standard deviation", std, f"std of {symbol}"))
     shared = None
     if truth is not None:
         both = np.concatenate([estimate, truth])

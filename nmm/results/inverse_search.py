@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from .axes import SMALL, number
+from .axes import NORMAL, SMALL, number
 from .drawing import Drawing
 from .inverse_fit import COLORS, plain_axes
 
+_DECADES = 4
+"""Strengths further from the chosen one are not drawn."""
 _RULES = {
     "discrepancy": "the largest strength that fits the data to their noise",
     "l-curve": "the corner of the curve",
@@ -38,22 +40,21 @@ def strength_figure(curve: Mapping[str, NDArray], chosen: float, rule: str, coun
     figure = Figure(figsize=(7.6, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    good = (misfit > 0) & (size > 1e-12 * size.max(initial=0.0))
-    here = {
-        "misfit": np.exp(np.interp(np.log(chosen), np.log(strength), np.log(np.maximum(misfit, 1e-300)))),
-        "size": np.exp(np.interp(np.log(chosen), np.log(strength), np.log(np.maximum(size, 1e-300)))),
-    }
+    here = int(np.abs(np.log(strength) - np.log(max(chosen, 1e-300))).argmin())
+    worth = (misfit > 1e-3 * misfit[here]) & (size > 1e-4 * size[here])
+    worth &= np.abs(np.log10(strength / strength[here])) < _DECADES
     style = {"color": COLORS[0], "linewidth": 1.5}
     mark = {"marker": "o", "color": COLORS[1], "markersize": 7, "linestyle": "none", "zorder": 5}
-    left.loglog(misfit[good], size[good], **style)
-    left.plot([here["misfit"]], [here["size"]], label=f"{rule}: {number(chosen)}", **mark)
-    left.axvline(1.0, color="0.45", linewidth=0.8, linestyle=(0, (5, 3)))
+    dashed = {"color": "0.45", "linewidth": 0.8, "linestyle": (0, (5, 3))}
+    left.loglog(misfit[worth], size[worth], **style)
+    left.plot(misfit[here], size[here], **mark)
+    left.axvline(1.0, **dashed)
     left.set_xlabel("mean square of the residuals")
     left.set_ylabel(r"$\|r\|^2$ of the prior")
-    left.legend(fontsize=SMALL, frameon=False, loc="upper right", handletextpad=0.2)
-    right.loglog(strength, misfit, **style)
-    right.plot([chosen], [here["misfit"]], **mark)
-    right.axhline(1.0, color="0.45", linewidth=0.8, linestyle=(0, (5, 3)))
+    left.set_title(f"{rule}: strength {number(chosen)}", loc="left", fontsize=NORMAL)
+    right.loglog(strength[worth], misfit[worth], **style)
+    right.plot(strength[here], misfit[here], **mark)
+    right.axhline(1.0, **dashed)
     right.annotate(
         "noise", (0.02, 1.0), xycoords=("axes fraction", "data"), xytext=(0, 3),
         textcoords="offset points", fontsize=SMALL, color="0.3",
@@ -86,19 +87,25 @@ def search_figure(history: Sequence[Mapping[str, float]]) -> Figure:
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     _steps(left, [step["objective"] for step in history], "objective")
-    _steps(right, [step["misfit"] for step in history], "mean square of the residuals")
-    right.axhline(1.0, color="0.45", linewidth=0.8, linestyle=(0, (5, 3)))
+    _steps(right, [step["misfit"] for step in history], "mean square of the residuals", 1.0)
     return figure
 
 
-def _steps(panel: Axes, values: Sequence[float], label: str) -> None:
-    shown = np.maximum(np.asarray(values, float), 1e-300)
-    steps = np.arange(1, len(shown) + 1)
-    panel.semilogy(steps, shown, "o-", color=COLORS[0], markersize=3.5, linewidth=1.3, clip_on=False)
-    panel.set_xlim(1, max(len(shown), 2))
-    panel.set_ylim(0.6 * min(shown.min(), 1.0 if "mean" in label else shown.min()), 1.6 * shown.max())
+def _steps(panel: Axes, values: Sequence[float], label: str, level: float | None = None) -> None:
+    steps, shown = np.arange(1, len(values) + 1), np.asarray(values, float)
+    panel.plot(steps, shown, "o-", color=COLORS[0], markersize=3.5, linewidth=1.3, clip_on=False)
+    if level is not None:
+        panel.axhline(level, color="0.45", linewidth=0.8, linestyle=(0, (5, 3)))
+    everything = np.append(shown, level if level is not None else [])
+    low, high = float(everything.min()), float(everything.max())
+    if 0 < 10 * low < high:
+        panel.set_yscale("log")
+        panel.set_ylim(low / 1.6, high * 1.6)
+        panel.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        panel.set_ylim(min(0.0, 1.08 * low), 1.08 * high or 1.0)
+    panel.set_xlim(1 if len(shown) > 1 else 0, max(len(shown), 2))
     panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    panel.yaxis.set_minor_formatter(NullFormatter())
     panel.set_xlabel("iteration")
     panel.set_ylabel(label)
     plain_axes(panel)

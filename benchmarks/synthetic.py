@@ -48,7 +48,7 @@ class Recipe:
         noise = std * np.random.default_rng(self.seed).standard_normal(exact.shape)
         rows = np.concatenate([self.points, exact + noise], 1)
         lines = [
-            f"# {self.cells} cells along the longer side, turned by 17 degrees; noise {std:g}, seed {self.seed}",
+            f"# {self.cells} cells along the longer side, turned; noise {std:g}, seed {self.seed}",
             self.header + (",std" if self.with_std else ""),
             *(",".join(f"{v:.6g}" for v in row) + (f",{std:g}" if self.with_std else "") for row in rows),
         ]

@@ -49,7 +49,7 @@ class Inversion:
         return self.estimate.stats.strength if is_open else None
 
     def rows(self) -> Iterator[tuple[str, Any, Any, Any, Any, Any]]:
-        """Name, start, estimate, standard deviation, true value and error of each unknown; of fields, means."""
+        """Name, start, estimate, standard deviation, true value, error of each unknown; of fields, means."""
         for name, value in self.estimate.params.items():
             std, truth, error = self.estimate.posterior.std[name], None, None
             if name in self.question.truth:
@@ -188,8 +188,8 @@ class Inversion:
         stats = self.estimate.stats
         steps = f"{stats.iterations} iteration{'s' * (stats.iterations != 1)}"
         text = (
-            f"{steps}, {stats.forward_solves} forward solves; mean square of the residuals {stats.misfit:.3g} "
-            "(1: as the noise is)"
+            f"{steps}, {stats.forward_solves} forward solves; mean square of the residuals "
+            f"{stats.misfit:.3g} (1: as the noise is)"
         )
         if self.strength is None:
             return f"{text}."

@@ -170,8 +170,6 @@ def test_an_override_that_cannot_be_read_says_how_it_should_look(written, settin
         ("[parameters]", "[time]\nend = 1\n[parameters]"),
         ("[parameters]", "[[stage]]\n[parameters]"),
         ("[parameters]", "[[joint_set]]\n[parameters]"),
-        ("[parameters]", "[inverse.unknown.E]\nstart = 1e9\n[parameters]"),
-        ("[parameters]", '[[data]]\nkind = "displacement"\nfile = "u.csv"\n[parameters]'),
         ("[parameters]", '[compare]\nmethods = ["nmm"]\n[parameters]'),
     ],
 )

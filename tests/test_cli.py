@@ -40,7 +40,7 @@ def test_a_traceback_is_shown_only_with_debug(folder, capsys):
 
 
 def test_commands_that_nothing_provides_answer_not_yet(folder, capsys):
-    for command in ("invert", "compare", "study"):
+    for command in ("compare", "study"):
         assert nmm(command, "plate.toml", "--quick") == 2
         assert "not yet" in capsys.readouterr().err
 

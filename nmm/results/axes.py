@@ -21,7 +21,7 @@ SMALL, NORMAL = 8.5, 10
 _NUMBERED = 60
 _WIDTH, _TALLEST = 4.2, 5.6
 _LEFT, _RIGHT, _BOTTOM, _TOP = 0.75, 1.1, 0.85, 0.4
-_BESIDE = 0.4
+_BESIDE = 0.3
 """Room on the left of axes that have others on their left."""
 
 
@@ -56,7 +56,7 @@ def frames(bounds: Sequence[float], unit: str | None, titles: Sequence[str | Non
         width, height = max(_TALLEST / aspect, 1.0), _TALLEST
     height = max(height, 0.5)
     wide = aspect < 0.4
-    right, bottom = (0.3, _BOTTOM + 0.75) if wide else (_RIGHT, _BOTTOM)
+    right, bottom = (0.3, _BOTTOM + 0.75) if wide else (_RIGHT if len(titles) == 1 else 0.95, _BOTTOM)
     each = _BESIDE + width + right
     size = (_LEFT - _BESIDE + len(titles) * each, bottom + height + _TOP)
 

@@ -40,7 +40,8 @@ def fit_drawing(readings: Sequence[Readings], units: Mapping[str, str] | None = 
     return Drawing(
         "data_fit",
         f"The {count} measurements against what the estimate predicts; bars: one standard deviation of the "
-        "noise; on the line both agree. Last: residuals in standard deviations and the density of normal noise.",
+        "noise; on the line both agree. Right: residuals in standard deviations, and the density of normal "
+        "noise.",
         lambda: fit_figure(readings, units),
         "estimate",
     )

@@ -24,7 +24,7 @@ def map_drawing(
     places: NDArray | None = None,
     units: Mapping[str, str] | None = None,
 ) -> Drawing:
-    """The figure of one field on the points of the mesh with its caption; `places` (n, 2) were measured at."""
+    """The figure of a field on the points of the mesh with its caption; at `places` (n, 2) was measured."""
     beside = ", the true values in the same colours" if truth is not None else ""
     marked = (
         " Circles: where measurements were taken." if places is not None and len(places) <= _CROWD else ""

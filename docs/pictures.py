@@ -15,8 +15,9 @@ from nmm.cli import main
 
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r'^```toml title="(?P<name>[^"]+)"\n(?P<text>.*?)^```$', re.M | re.S)
+INVERSE = DOCS.absolute().parent / "benchmarks" / "cases" / "inverse"
 PICTURES = {
-    # picture: (the page, or the case of the demonstration, that it is of; command; file among the results)
+    # picture: (the page or the case that it is of; command; file among the results)
     "plate.png": ("../README.md", "solve", "figure_von_mises.png"),
     "cover.png": ("../README.md", "check", "cover.png"),
     "seepage.png": ("case-files.md", "solve", "figure_potential.png"),
@@ -25,6 +26,8 @@ PICTURES = {
     "kb7.png": ("kb7/pull.toml", "solve", "figure_stress_xx.png"),
     "estimate.png": ("errors.md", "solve", "figure_error_estimate.png"),
     "convergence.png": ("errors.md", "solve", "convergence.png"),
+    "inverse.png": (f"{INVERSE}/heads.toml", "invert", "figure_estimate_k.png"),
+    "moduli.png": (f"{INVERSE}/inclusion.toml", "invert", "figure_data_fit.png"),
 }
 SETTINGS = {
     "cover.png": ["--set", "cover.cell=0.05", "--set", "cover.angle=20"],

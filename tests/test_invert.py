@@ -17,7 +17,7 @@ KEYS = {"misfit", "regularisation", "params", "std"}
 
 def invert(name, directory, *more):
     cells = f"cover.cells={COARSE[name]}"
-    return nmm("invert", CASES / f"{name}.toml", "-o", directory, "-q", "--set", cells, *more)
+    return nmm("invert", CASES / f"{name}.toml", "-o", directory, "-q", "--set", cells, "--set", "output.fields=[]", *more)
 
 
 def summary(directory):
@@ -38,7 +38,7 @@ def test_two_moduli_are_found_within_their_standard_deviations(inclusion):
     for name, truth in (("E", 14.0), ("E_inclusion", 45.0)):
         assert abs(found["params"][name] - truth) < 4 * found["std"][name]
     assert found["regularisation"] is None
-    assert found["misfit"] == pytest.approx(1.0, abs=0.5)
+    assert found["misfit"] == pytest.approx(1.0, rel=0.6)  # on a coarse cover, not of the noise alone
     assert found["search"]["data"] == 58
 
 
@@ -54,6 +54,7 @@ def test_results_hold_data_estimate_and_the_usual_files(inclusion):
     names = {path.name for path in inclusion.iterdir()}
     assert {"solution.vtu", "solution.npz", "figure_data_fit.png", "figure_search.png"} <= names
     assert not {"checkpoint.npz", "figure_strength.png"} & names
+    assert nmm("report", inclusion, "-q") == 0
     page = (inclusion / "report.html").read_text()
     assert "The search converged." in page and "Parameters" in page
 

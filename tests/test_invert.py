@@ -16,8 +16,9 @@ KEYS = {"misfit", "regularisation", "params", "std"}
 
 
 def invert(name, directory, *more):
-    cells = f"cover.cells={COARSE[name]}"
-    return nmm("invert", CASES / f"{name}.toml", "-o", directory, "-q", "--set", cells, "--set", "output.fields=[]", *more)
+    settings = [f"cover.cells={COARSE[name]}", "output.fields=[]"]
+    given = [part for setting in settings for part in ("--set", setting)]
+    return nmm("invert", CASES / f"{name}.toml", "-o", directory, "-q", *given, *more)
 
 
 def summary(directory):

@@ -154,3 +154,13 @@ def test_a_checkpoint_of_other_data_is_refused(folder, capsys):
 def test_solve_takes_the_parameters_as_they_are(folder):
     (folder / "case.toml").write_text(CASE)
     assert nmm("solve", "case.toml", "-q") == 0
+
+
+def test_a_forward_problem_without_a_solution_is_code_1(folder, capsys):
+    (folder / "case.toml").write_text(
+        CASE.replace("cells = 4", "cells = 16") + "[solve]\nmax_iterations = 1\n"
+    )
+    (folder / "u.csv").write_text(DATA)
+    assert nmm("invert", "case.toml", "-q", "--set", 'solve.method="cg"') == 1
+    assert "start did not converge" in capsys.readouterr().err
+    assert '"failed"' in (folder / "results" / "case" / "summary.json").read_text()

@@ -28,7 +28,7 @@ class Measured:
     std: np.ndarray
     lines: tuple[int, ...]
 
-    def check_inside(self, inside: np.ndarray, box: Sequence[float]) -> None:
+    def check_inside(self, inside: np.ndarray, box: np.ndarray) -> None:
         """**Raises:** `CaseError` for the first point that does not lie in the domain."""
         for i in np.flatnonzero(~inside)[:1]:
             x, y = self.points[i]

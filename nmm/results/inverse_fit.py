@@ -112,7 +112,7 @@ def _histogram(panel: Axes, residuals: NDArray) -> None:
     bins = np.linspace(-reach, reach, 2 * int(np.clip(np.sqrt(len(residuals)), 5, 20)) + 2)
     inside = np.clip(residuals, -reach, reach)
     heights, _, _ = panel.hist(
-        inside, bins, density=True, color=COLORS[0], alpha=0.75, edgecolor="white", linewidth=0.5
+        inside, bins.tolist(), density=True, color=COLORS[0], alpha=0.75, edgecolor="white", linewidth=0.5
     )
     x = np.linspace(-reach, reach, 200)
     panel.plot(x, norm.pdf(x), color="0.2", linewidth=1.1, label="normal noise")

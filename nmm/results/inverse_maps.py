@@ -47,7 +47,7 @@ def map_figure(
     units: Mapping[str, str] | None = None,
 ) -> Figure:
     """Panels of equal size: estimate, truth if there is one, standard deviation. See `map_drawing`."""
-    mesh, symbol = solution.manifold.mesh(), literal(name)
+    mesh, symbol = solution.manifold.mesh(), f"${name}$" if len(name) == 1 else literal(name)
     panels = [(f"estimate of {symbol}", estimate, symbol)]
     if truth is not None:
         panels.append(("truth", truth, symbol))

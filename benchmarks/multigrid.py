@@ -52,18 +52,18 @@ class Row:
         return replace(self, name=name, limit=None, make=make)
 
 
-def poisson_on(domain):
+def poisson_on(domain, **cover):
     def make(cells: int, shape: str) -> nmm.Problem:
-        manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape))
+        manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape, **cover))
         return nmm.problem(manifold, nmm.poisson(1.0, source=1.0), [nmm.value("outline", 0)])
 
     return make
 
 
-def elastic_on(domain, nu: float = 0.3):
+def elastic_on(domain, nu: float = 0.3, dilatation: str = "pointwise", **cover):
     def make(cells: int, shape: str) -> nmm.Problem:
-        manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape))
-        model = nmm.elasticity(1.0, nu, body_force=(0.0, -1.0))
+        manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape, **cover))
+        model = nmm.elasticity(1.0, nu, body_force=(0.0, -1.0), dilatation=dilatation)
         return nmm.problem(manifold, model, [nmm.fixed("x == xmin")])
 
     return make
@@ -79,7 +79,7 @@ def sliver(thickness: float):
     return make
 
 
-def stiffer(shapes, contrast: float):
+def stiffer(shapes, contrast: float, bonds=()):
     """Plane elasticity with inclusions of `contrast` times the modulus around them.
 
     It is pulled by displacements: the residual of a body force would drown in the rounding of the stiff part.
@@ -91,7 +91,7 @@ def stiffer(shapes, contrast: float):
 
     def make(cells: int, shape: str) -> nmm.Problem:
         manifold = nmm.cut(domain, nmm.lattice(cells=cells, shape=shape))
-        terms = [nmm.fixed("x == xmin"), nmm.fixed("x == xmax", (1.0, 0.0))]
+        terms = [nmm.fixed("x == xmin"), nmm.fixed("x == xmax", (1.0, 0.0)), *bonds]
         return nmm.problem(manifold, nmm.elasticity(young, 0.3), terms)
 
     return make
@@ -156,6 +156,7 @@ def families() -> Iterator[Row]:
     yield Row("elasticity, hole, ν = 0.49, blocks on all elements", 25, elastic_on(hole, 0.49), blocks="all")
     yield Row("elasticity, KB7 (240 traces)", 60, outcrop, True)
     yield from without_promise()
+    yield from covers_and_terms(hole, crack)
     yield from (family.with_ghost() for family in plain)
 
 
@@ -171,6 +172,29 @@ def without_promise() -> Iterator[Row]:
     yield Row("elasticity, ten inclusions of 1e3", None, stiffer(ten_disks(), 1e3), **new)
     yield Row("elasticity, modulus of 1 to 1e3 per cell", None, random_modulus, **new)
     yield Row("elasticity, two cracks a third of a cell apart", None, two_close_cracks, True, **new)
+
+
+def covers_and_terms(hole, crack) -> Iterator[Row]:
+    """Splines, local functions of a higher order, enriched tips, borders of regions, mean dilatation."""
+    quad, disk = {"largest": 256, "shapes": ("quad",)}, nmm.disk((0.01, 0.02), 1.0)
+    for degree in (2, 3):
+        spline = {"weights": "bspline", "degree": degree}
+        yield Row(f"Poisson, disk, splines of degree {degree}", None, poisson_on(disk, **spline), **quad)
+        name = f"elasticity, plate with a hole, splines of degree {degree}"
+        yield Row(name, None, elastic_on(hole, **spline), **quad)
+    for order in (1, 2):
+        name = f"Poisson, disk, order {order}"
+        yield Row(name, None, poisson_on(disk, order=order), largest=256 // order)
+        name = f"elasticity, plate with a hole, order {order}"
+        yield Row(name, None, elastic_on(hole, order=order), largest=256 // order)
+    enriched = elastic_on(crack, tips="enriched")
+    yield Row("elasticity, one crack, enriched tips", None, enriched, True, largest=256)
+    shape = nmm.disk((-0.063, -0.094), 0.33)
+    yield Row("elasticity, inclusion of 10, borders coupled", None, stiffer([shape], 10.0), largest=256)
+    bond = [nmm.bond("in 0", normal=10.0, tangential=1.0)]
+    yield Row("elasticity, inclusion of 10, elastic bond", None, stiffer([shape], 10.0, bond), largest=256)
+    mean = elastic_on(hole, 0.49, "mean")
+    yield Row("elasticity, hole, ν = 0.49, mean dilatation", None, mean, blocks="all", **quad)
 
 
 def run(quick: bool, report: Report, only: str = "") -> dict:
@@ -220,7 +244,7 @@ def measure(family: Row, shape: str, cells: int, peer: bool) -> dict:
         "limit": family.limit,
         "shape": shape,
         "cells": cells,
-        "unknowns": int(manifold.active.sum()) * c,
+        "unknowns": int(manifold.active.sum()) * manifold.functions.per_patch * c,
         "cycle": solver.cycle,
         "levels": levels,
         "iterations": answer.stats.iterations if answer.result.converged else None,
@@ -230,7 +254,8 @@ def measure(family: Row, shape: str, cells: int, peer: bool) -> dict:
         "peer_iterations": None,
         "peer_seconds": None,
     }
-    return row | (with_pyamg(problem) if peer else {})
+    plain = manifold.functions.per_patch == 1 and manifold.host.tips is None
+    return row | (with_pyamg(problem) if peer and plain else {})
 
 
 def products(iterations: int, degree: int = Multigrid.degree) -> int:

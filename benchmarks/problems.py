@@ -24,6 +24,9 @@ COVERS: Mapping[str, tuple[str, ...]] = {
     "triangle": ('cover.shape="triangle"',),
     "quad, 20°": ('cover.shape="quad"', "cover.angle=20"),
     "triangle, 20°": ('cover.shape="triangle"', "cover.angle=20"),
+    "quad, splines": ('cover.shape="quad"',),
+    "quad, order 1": ('cover.shape="quad"',),
+    "triangle, order 1": ('cover.shape="triangle"',),
 }
 
 
@@ -110,6 +113,15 @@ def motz_coefficient(answer: Answer) -> Mapping[str, float]:
     return {"a": value, "error of a": abs(value / MOTZ - 1)}
 
 
+def central_stresses(answer: Answer) -> Mapping[str, float]:
+    assert answer.stress is not None
+    stress = answer.stress(np.zeros((1, 2)))[0]
+    return {"σ_x in the centre": float(stress[0, 0]), "σ_y in the centre": float(stress[1, 1])}
+
+
+HONDROS = tuple(2 / np.pi * (sign * np.sin(np.radians(20)) - np.radians(10)) for sign in (1, -1))
+"""Stresses in the centre of a disc with unit pressure on two arcs of 20 degrees (Hondros 1959)."""
+
 MOTZ = 401.162453745
 """Leading coefficient of Motz's problem (Georgiou, Olson and Smyrlis 1996)."""
 
@@ -123,13 +135,29 @@ TURNED = ("quad, 20°", "triangle, 20°")
 """Covers that have the origin for a node and cut everything else anyhow: a singular point keeps its place."""
 
 PROBLEMS = (
-    Problem("patch_poisson", (8, 16, 33), (16,), EXACT, "linear, hence exact", tuple(COVERS)),
-    Problem("patch_elasticity", (8, 16, 33), (16,), EXACT, "linear, hence exact", tuple(COVERS)),
+    Problem("patch_poisson", (8, 16, 33), (16,), EXACT, "linear, hence exact", ("quad", "triangle", *TURNED)),
+    Problem("patch_elasticity", (8, 16, 33), (16,), EXACT, "linear, hence exact", ("quad", "triangle", *TURNED)),
     Problem("disk_membrane", (16, 32, 64, 128), (8, 16, 32), SMOOTH, "u = (R² - r²)/4"),
     Problem("disk_poisson", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
     Problem("disk_elasticity", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
     Problem("flower_poisson", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
     Problem("flower_elasticity", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
+    Problem(
+        "flower_spline",
+        (16, 32, 64),
+        (16, 32),
+        (Rate("l2", 4.0), Rate("h1", 3.0)),
+        MANUFACTURED,
+        ("quad, splines",),
+    ),
+    Problem(
+        "flower_order",
+        (8, 16, 32, 64),
+        (8, 16, 32),
+        (Rate("l2", 3.0), Rate("h1", 2.0), EFFECTIVITY),
+        MANUFACTURED,
+        ("quad, order 1", "triangle, order 1"),
+    ),
     Problem(
         "cook",
         (16, 32, 64, 128),
@@ -167,6 +195,14 @@ PROBLEMS = (
         (Rate("l2", 2.0), Rate("h1", 1.0, faster=True), Target("v(48, 0)", -0.0089, 0.01), EFFECTIVITY),
         "Timoshenko and Goodier, art. 21",
         measure=deflection(48.0, 0.0, "v(48, 0)"),
+    ),
+    Problem(
+        "brazilian_disc",
+        (16, 32, 64, 128),
+        (16, 32),
+        (Target("σ_x in the centre", HONDROS[0], 0.01), Target("σ_y in the centre", HONDROS[1], 0.01)),
+        "Hondros 1959",
+        measure=central_stresses,
     ),
     Problem("lame", (16, 32, 64, 128), (8, 16, 32), SMOOTH, "Lamé 1852"),
     Problem(

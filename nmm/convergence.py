@@ -98,7 +98,8 @@ def converge(case: Case, count: int, stages: Stages) -> Convergence:
             f"{run.case.cell:.4g}, not of {case.cell:.4g}"
         )
     assert run is not None
-    highest, noise = 2.0 * case.spec.cover.degree, 10 * case.spec.solve.tolerance
+    cover = case.spec.cover
+    highest, noise = 2.0 * (cover.degree + cover.order), 10 * case.spec.solve.tolerance
     return Convergence(run, Refinement(tuple(levels), count, highest, noise))
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -21,6 +21,7 @@ from nmm.solve.choice import Auto
 from nmm.solve.choice import solver as named_solver
 from nmm.solve.held import LoosePart, check_balance, free_parts, loose_parts, without_motion
 from nmm.solve.krylov import MESSAGES
+from nmm.solve.linear import DEPENDENT, Direct
 from nmm.solve.multigrid import Multigrid
 from nmm.solve.traced import arrays_of, solve_compiled, solve_member
 
@@ -97,8 +98,13 @@ def insist(solution: Solution, which: str = ""):
 
 def chosen(problem: Problem, solver):
     """The solver that "auto" stands for."""
-    unknowns = int(np.sum(problem.manifold.active)) * problem.model.components
+    unknowns = int(np.sum(problem.manifold.active)) * stored(problem)
     return solver.choose(unknowns) if isinstance(solver, Auto) else solver
+
+
+def stored(problem: Problem) -> int:
+    """Unknowns of a patch."""
+    return problem.manifold.functions.per_patch * problem.model.components
 
 
 def needs_multigrid(problem: Problem, given, solver) -> bool:
@@ -162,18 +168,19 @@ def on_host(problem: Problem, given, solver, progress) -> Solution:
 
 
 def solve_system(problem: Problem, system: System, loose: list[LoosePart], solver, progress):
-    """Unknowns (patches, components) with loose parts at zero mean motion, and the solver's answer.
+    """Unknowns (patches, stored) with loose parts at zero mean motion, and the solver's answer.
 
     The motions of loose parts are pinned.
     """
-    manifold, c = problem.manifold, problem.model.components
-    free = np.repeat(manifold.active, c)
+    free = np.repeat(problem.manifold.active, stored(problem))
     for part in loose:
         free[part.pins] = False
     index = np.flatnonzero(free)
     report = (lambda step, residual: progress("solve", residual)) if progress else None
+    if isinstance(solver, Direct) and problem.manifold.functions.order > 0:
+        solver = replace(solver, shift=DEPENDENT)
     answer = solver.solve(system.matrix[index][:, index], system.load[index], report)
     u = np.zeros(len(free))
     u[index] = answer.value
-    u = u.reshape(-1, c)
+    u = u.reshape(-1, stored(problem))
     return (without_motion(problem, u, loose) if loose else u), answer

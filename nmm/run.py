@@ -62,7 +62,7 @@ def solve_case(case: Case, stages: Stages) -> Run:
         problem = case.problem(manifold)
         solve = forward(problem, case.solver(), throw=False, progress=stages.residual)
     with (
-        stages("solve", f"solving for {manifold.stats['patches'] * case.components:,} unknowns"),
+        stages("solve", f"solving for {manifold.stats['patches'] * case.stored:,} unknowns"),
         case.placed(case.boundary()),
     ):
         clock = CompileClock()

@@ -79,11 +79,11 @@ def cut_table(case: Any, manifold: Any, picture: Path) -> Table:
     """What the clean-up did and what the cut is."""
     cut, geometry = manifold.stats, manifold.geometry
     report, unit = geometry.report, _unit(case.units, "length")
-    components = case.components
+    stored = case.stored
     rows = [
         ("cells of the lattice", f"{cut['cells']:,}"),
         ("elements", f"{cut['elements']:,}: {cut['whole']:,} whole cells and {cut['pieces']:,} pieces"),
-        ("physical patches", f"{cut['patches']:,}, {cut['patches'] * components:,} unknowns"),
+        ("physical patches", f"{cut['patches']:,}, {cut['patches'] * stored:,} unknowns"),
         ("split weights", f"{cut['split']:,}"),
         ("connected parts", f"{cut['parts']:,}"),
         ("smallest piece", f"{cut['smallest_piece']:.3g} of a cell"),
@@ -105,7 +105,7 @@ def cut_table(case: Any, manifold: Any, picture: Path) -> Table:
         if number:
             rows.append((f"clean-up: {kind}", f"{number:,}"))
     # Elements rather than the lattice's cells: where the domain is not, nothing is stored.
-    needed, free = memory_estimate(cut["elements"], components), available_memory()
+    needed, free = memory_estimate(cut["elements"], stored), available_memory()
     rows.append(("memory to solve", f"about {needed / 2**20:,.0f} MiB of {free / 2**20:,.0f} MiB"))
     rows.append(("covers", str(picture)))
     return _two_columns(case.title, rows)

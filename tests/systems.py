@@ -15,7 +15,7 @@ def same_system(problem, params, tolerance=1e-13):
     form, data = form_of(problem, params)
     system = system_of(form, data, params, discretise(problem))
     active = np.asarray(problem.manifold.active)
-    unknowns = problem.manifold.patches, problem.model.components
+    unknowns = problem.manifold.patches, form.stored
     u = np.random.default_rng(0).standard_normal(unknowns) * active[:, None]
 
     def close(found, full):

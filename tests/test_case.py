@@ -173,7 +173,6 @@ def test_an_override_that_cannot_be_read_says_how_it_should_look(written, settin
         ("[parameters]", "[inverse.unknown.E]\nstart = 1e9\n[parameters]"),
         ("[parameters]", '[[data]]\nkind = "displacement"\nfile = "u.csv"\n[parameters]'),
         ("[parameters]", '[compare]\nmethods = ["nmm"]\n[parameters]'),
-        ("cells = 16", "cells = 16\norder = 1"),
     ],
 )
 def test_what_is_reserved_answers_not_yet(written, old, new):

@@ -59,6 +59,12 @@ class Case:
         return self.spec.title or self.name
 
     @property
+    def stored(self) -> int:
+        """Unknowns of a physical patch."""
+        order = self.spec.cover.order
+        return self.components * (order + 1) * (order + 2) // 2
+
+    @property
     def components(self) -> int:
         return 2 if self.spec.physics.model == "elasticity" else 1
 
@@ -273,7 +279,7 @@ class Case:
     def check_memory(self) -> None:
         """Raise `CapacityError` when the cut and the solve would not fit into memory."""
         with self.places.put("cover", "cell" if self.spec.cover.cell is not None else "cells"):
-            check_memory(*self._size(), self.components, self.spec.cover.shape)
+            check_memory(*self._size(), self.stored, self.spec.cover.shape)
 
     def _entities(self) -> dict[str, Path]:
         """Paths of holes, cracks, regions and files by the names that errors about the geometry use."""

@@ -21,7 +21,6 @@ from nmm.case.values import (
     Text,
     exactly_one,
     one_of,
-    only,
     shown,
     whole,
     wrong,
@@ -132,7 +131,7 @@ class CoverTable(Table):
     shape: Annotated[str, one_of("quad", "triangle")] = "quad"
     weights: Annotated[str, one_of("hat", "bspline")] = "hat"
     degree: Annotated[int, whole(1, 3)] = 1
-    order: Annotated[int, only(0, 9, 0, "order")] = 0
+    order: Annotated[int, whole(0, 2)] = 0
     tips: Annotated[str, one_of("plain", "enriched")] = "plain"
     tip_radius: Number = 5.0
     origin: Point | None = None

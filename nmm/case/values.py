@@ -223,19 +223,6 @@ def whole(low: int, high: int) -> PlainValidator:
     return PlainValidator(check)
 
 
-def only(low: int, high: int, works: int, what: str) -> PlainValidator:
-    """A whole number in low..high of which only `works` works so far."""
-
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise wrong(f"found {shown(value)}, expected a whole number from {low} to {high}")
-        if value != works:
-            raise NotYet(f"not yet: {what} = {value}", hint=f"use {what} = {works}")
-        return value
-
-    return PlainValidator(check)
-
-
 Number = Annotated[float, PlainValidator(number)]
 Positive = Annotated[float, PlainValidator(positive)]
 Count = Annotated[int, PlainValidator(count)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nmm.cover.functions import Functions
 from nmm.cover.weights import Weights
 from nmm.errors import InputError, NotYet
 
@@ -30,7 +31,7 @@ class Lattice:
     def fit(self, bounds, vertices, shift) -> "Grid":
         """The part of the lattice that covers `vertices` (n, 2), local coordinates.
 
-        Those of arcs may lie outside of the bounding box for weights of a degree above 1.
+        Those of arcs may lie outside of the bounding box where degree + order exceeds 1.
 
         `bounds` is the unrotated bounding box (xmin, ymin, xmax, ymax) in local coordinates and
         `shift` what was subtracted from the user's coordinates.
@@ -44,7 +45,7 @@ class Lattice:
         if self.angle == 0:
             rotation = np.eye(2)
         corners = np.array([[xmin, ymin], [xmax, ymin], [xmax, ymax], [xmin, ymax]])
-        points = corners if self.angle == 0 and self.degree == 1 else vertices
+        points = corners if self.angle == 0 and self.degree + self.order == 1 else vertices
         units = (points - base) @ rotation / h
         if np.abs(units).max() > 1e12:
             raise InputError(
@@ -65,6 +66,7 @@ class Lattice:
             self.shape,
             np.asarray(shift, float),
             self.degree,
+            self.order,
         )
 
 
@@ -88,11 +90,17 @@ class Grid:
     shape: str
     shift: np.ndarray
     degree: int = 1
+    order: int = 0
 
     @property
     def weights(self) -> Weights:
         """The weight functions."""
         return Weights(self.shape, self.degree)
+
+    @property
+    def functions(self) -> Functions:
+        """The functions of a cell: weights times local functions."""
+        return Functions(self.weights, self.order)
 
     @property
     def families(self) -> int:
@@ -277,6 +285,7 @@ def lattice(
     **Arguments:** `cell`, the side of the squares, or `cells`, their number along the longer side of the
     domain's unrotated bounding box; `shape` "quad" or "triangle" (each square halved along its rising
     diagonal); `weights` "hat" or, on squares, "bspline" of a `degree` from 1 (the hat functions) to 3;
+    `order` (0 to 2) of the polynomial local functions, above 0 on hat weights;
     `tips` "plain", or "enriched" by singular patches at all weights within `tip_radius` cells of a crack
     tip (0: only those of the cell around it); `origin`, a lattice node (default: the lower left of the
     bounding box); `angle` in degrees, counterclockwise about the origin.
@@ -295,8 +304,7 @@ def lattice(
     if shape not in FAMILIES:
         raise InputError(f'the shape must be "quad" or "triangle", found "{shape}"', where="cover.shape")
     check_weights(shape, weights, degree, tips)
-    if order != 0:
-        raise NotYet("not yet: local functions of order 1 and higher", where="cover.order")
+    check_order(order, degree, tips)
     if tips not in ("plain", "enriched"):
         raise InputError(f'the tips are "plain" or "enriched", found "{tips}"', where="cover.tips")
     if not (math.isfinite(tip_radius) and 0 <= tip_radius <= 20):
@@ -350,4 +358,22 @@ def check_weights(shape: str, weights: str, degree: int, tips: str):
             f'not yet: enriched tips with weights of degree {degree}; expected tips = "plain"',
             where="cover.tips",
             hint='take tips = "plain", or weights = "hat" for singular patches',
+        )
+
+
+def check_order(order: int, degree: int, tips: str):
+    """**Raises:** `InputError` for an order that does not exist, `NotYet` where it does not work yet."""
+    if order not in (0, 1, 2):
+        raise InputError(f"the order must be 0, 1 or 2, found {order}", where="cover.order")
+    if order > 0 and degree > 1:
+        raise InputError(
+            f"found local functions of order {order} on splines of degree {degree}, expected hat weights",
+            where="cover.order",
+            hint="take order = 0 with splines, or weights of degree 1 with a higher order",
+        )
+    if order > 0 and tips != "plain":
+        raise NotYet(
+            f'not yet: enriched tips with local functions of order {order}; expected tips = "plain"',
+            where="cover.tips",
+            hint='take tips = "plain", or order = 0 for singular patches',
         )

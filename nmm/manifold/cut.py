@@ -46,7 +46,7 @@ def cut(
     box = np.array([xmin, ymin, xmax, ymax])
     longest = max(xmax - xmin, ymax - ymin)
     h = lattice.cell if lattice.cell is not None else longest / lattice.cells  # pyright: ignore
-    geometry = domain.geometry(h, lattice.degree)
+    geometry = domain.geometry(h, lattice.degree + lattice.order)
     shift = geometry.shift
     grid = lattice.fit(tuple(box - np.tile(shift, 2)), geometry.vertices, shift)
     radius = lattice.tip_radius if lattice.tips == "enriched" else None

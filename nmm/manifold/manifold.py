@@ -8,6 +8,7 @@ import numpy as np
 from jax.core import Tracer
 
 from nmm.capacity import Room
+from nmm.cover.functions import Functions
 from nmm.cover.lattice import Grid
 from nmm.cover.weights import Weights
 from nmm.domain.geometry import Geometry
@@ -103,6 +104,11 @@ class Manifold:
         return self.host.grid.weights
 
     @property
+    def functions(self) -> Functions:
+        """The functions of a cell: weights times local functions."""
+        return self.host.grid.functions
+
+    @property
     def stats(self) -> dict[str, Any]:
         """Counts and measures of the cut."""
         return self.host.stats
@@ -172,6 +178,11 @@ class Manifold:
             return part
 
         return self.cached("patch_parts", make)
+
+    def dofs(self, patches: np.ndarray, components: int) -> np.ndarray:
+        """Unknowns (n, k stored) of patches (n, k), of `components` for each local function."""
+        stored = self.functions.per_patch * components
+        return (patches[:, :, None] * stored + np.arange(stored)).reshape(len(patches), -1)
 
     def patch_points(self) -> np.ndarray:
         """Node (patches, 2) of each patch in the user's coordinates."""

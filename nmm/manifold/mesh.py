@@ -88,7 +88,7 @@ def piece_triangles(manifold: Manifold) -> tuple[np.ndarray, np.ndarray]:
 def piece_rule(manifold: Manifold) -> Rule:
     """Gauss rule on the triangles of the pieces."""
     corners, owner = piece_triangles(manifold)
-    return triangle_rule(corners, owner, manifold.grid.degree)
+    return triangle_rule(corners, owner, manifold.functions.total)
 
 
 def keyhole(shell: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:

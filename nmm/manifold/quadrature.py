@@ -6,8 +6,8 @@ centroid c and the covariance C = L Lᵀ of a piece, the points c + L u_k, u_k o
 120 degrees, have the moments of the piece up to degree 2, whatever its shape. Everything else is
 integrated by Gauss rules on a triangulation.
 
-Rules are made for weights of degree p: products of two gradients have degree 4p - 2 on a piece, products of
-two weights 4p on its boundary.
+Rules are made for functions of a total degree d: products of two gradients have degree 2d - 2 on a piece,
+products of two functions 2d on its boundary.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from scipy.special import roots_jacobi
 
 @cache
 def segment_rule(degree: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights on [-1, 1], exact for degree 4p + 1."""
-    return np.polynomial.legendre.leggauss(2 * degree + 1)
+    """Points and weights on [-1, 1], for products of two functions of a degree."""
+    return np.polynomial.legendre.leggauss(max(degree, 2) + 1)
 
 
 def moments(first: np.ndarray, second: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
@@ -77,14 +77,14 @@ DUNAVANT_5 = (
 
 @cache
 def triangle_points(degree: int) -> tuple[np.ndarray, np.ndarray]:
-    """Barycentric points (q, 3) and weights (q,) on a triangle, which sum to 1.
+    """Barycentric points (q, 3) and weights (q,), which sum to 1, for gradients of functions of a degree d.
 
-    For p = 1 Dunavant's rule of degree 5, else the conical product of Gauss and Gauss-Jacobi rules with
-    (2p)² points, exact for degree 4p - 1 (Stroud, Approximate Calculation of Multiple Integrals, 1971).
+    Up to d = 3 Dunavant's rule of degree 5, else the conical product of Gauss and Gauss-Jacobi rules with
+    d² points, exact for degree 2d - 1 (Stroud, Approximate Calculation of Multiple Integrals, 1971).
     """
-    if degree == 1:
+    if degree <= 3:
         return DUNAVANT_5
-    n = 2 * degree
+    n = degree
     along, share = np.polynomial.legendre.leggauss(n)
     away, weight = (np.asarray(v) for v in roots_jacobi(n, 0.0, 1.0)[:2])
     along, away = (along + 1) / 2, (away + 1) / 2
@@ -107,7 +107,7 @@ class Rule:
 
 
 def triangle_rule(corners: np.ndarray, element: np.ndarray, degree: int = 1) -> Rule:
-    """Gauss rule on triangles (n, 3, 2) of the elements (n,), for weights of a degree."""
+    """Gauss rule on triangles (n, 3, 2) of the elements (n,), for functions of a degree."""
     bary, weight = triangle_points(degree)
     edge1, edge2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = np.abs(edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0]) / 2

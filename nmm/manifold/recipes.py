@@ -103,7 +103,7 @@ class Recipes:
     def rule(self, place, gauss: int) -> tuple[Any, jax.Array, jax.Array]:
         """Rows of `rules.piece_rule` that move, their points (n, 2) and weights (n,) in lattice units.
 
-        They are Gauss points for weights of the degree `gauss`, or simplex integration where that is 0.
+        They are Gauss points for functions of the degree `gauss`, or simplex integration where that is 0.
         """
         if not gauss:
             return ((self.rows[:, None] * 3 + np.arange(3)).ravel(), *self.simplex_rule(place))

@@ -9,13 +9,14 @@ from nmm.manifold.quadrature import Rule, moments, three_points, triangle_rule
 
 def simplex(manifold: Manifold, fine: bool) -> bool:
     """Whether three points an element, exact for degree 2, are enough."""
-    return manifold.grid.degree == 1 and not fine
+    return manifold.functions.total <= 2 and not fine
 
 
 def reference_rule(manifold: Manifold, upper: bool, fine: bool) -> tuple[np.ndarray, np.ndarray]:
     """Points (q, 2) and weights (q,) of a whole cell: three points, or Gauss points.
 
-    p + 1 of these in each direction are exact for constant coefficients; fine rules have one more.
+    As many of these in each direction as functions along it are exact for constant coefficients; fine rules
+    have one more.
     """
     grid = manifold.grid
     corners = cell_corners(grid, np.array([int(upper)]))[0]
@@ -23,10 +24,10 @@ def reference_rule(manifold: Manifold, upper: bool, fine: bool) -> tuple[np.ndar
         m = moments(corners, np.roll(corners, -1, 0), np.zeros(len(corners), int), 1)
         return three_points(m)[0], np.full(3, m[0, 0] / 3)
     if grid.shape == "quad":
-        nodes, weights = np.polynomial.legendre.leggauss(grid.degree + 1 + fine)
+        nodes, weights = np.polynomial.legendre.leggauss(grid.functions.complete + 1 + fine)
         x, y = np.meshgrid((nodes + 1) / 2, (nodes + 1) / 2)
         return np.stack([x.ravel(), y.ravel()], -1), np.outer(weights, weights).ravel() / 4
-    rule = triangle_rule(corners[None], np.zeros(1, int))
+    rule = triangle_rule(corners[None], np.zeros(1, int), grid.functions.total)
     return rule.points, rule.weights
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nmm.capacity import Room
+from nmm.cover.lattice import Grid
 from nmm.errors import InputError
 from nmm.manifold.cut import housed
 from nmm.manifold.manifold import Manifold
@@ -53,10 +54,9 @@ def stack(manifolds: Sequence[Manifold]) -> Stack:
     first = manifolds[0].grid
     for number, manifold in enumerate(manifolds):
         grid = manifold.grid
-        if (grid.weights, grid.nx, grid.ny) != (first.weights, first.nx, first.ny):
+        if (grid.functions, grid.nx, grid.ny) != (first.functions, first.nx, first.ny):
             raise InputError(
-                f"manifold {number} has {grid.nx} x {grid.ny} squares ({grid.shape}, degree {grid.degree}), "
-                f"the first one {first.nx} x {first.ny} ({first.shape}, degree {first.degree})",
+                f"manifold {number} has {described(grid)}, the first one {described(first)}",
                 where="stack",
                 hint="give nmm.lattice the same cell, origin and angle, and domains the same bounding box",
             )
@@ -70,3 +70,9 @@ def stack(manifolds: Sequence[Manifold]) -> Stack:
         housed(manifold, room)
     made = tuple(housed(manifold, room) for manifold in manifolds)
     return Stack(np.arange(len(made)), Members(made))
+
+
+def described(grid: Grid) -> str:
+    """Squares and functions of a lattice, for messages."""
+    kind = f"{grid.shape}, degree {grid.degree}, order {grid.order}"
+    return f"{grid.nx} x {grid.ny} squares ({kind})"

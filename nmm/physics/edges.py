@@ -31,7 +31,7 @@ class Edge:
 
 def edge_along(manifold: Manifold, number, interval, piece, ends, normal) -> Edge:
     """Gauss points on an `interval` (n, 2) of stretches with `ends` (n, 2, 2) in squares of pieces."""
-    nodes, weights = segment_rule(manifold.grid.degree)
+    nodes, weights = segment_rule(manifold.functions.total)
     start, chord = ends[:, 0], ends[:, 1] - ends[:, 0]
     width = interval[:, 1:] - interval[:, :1]
     along, share = interval[:, :1] + width * (nodes + 1) / 2, width * weights / 2

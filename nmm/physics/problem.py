@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nmm.errors import InputError, SelectionError
+from nmm.errors import InputError, NotYet, SelectionError
 from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.quadrature import segment_rule
@@ -118,6 +118,12 @@ def problem(
         raise InputError(f'quadrature must be "auto", "simplex" or "gauss", found "{quadrature}"')
     if ghost is not None and not (math.isfinite(ghost) and ghost >= 0):
         raise InputError(f"ghost must be a number ≥ 0, found {ghost}", where="solve.ghost")
+    if ghost is not None and manifold.grid.order > 0:
+        raise NotYet(
+            f"not yet: a ghost penalty with local functions of order {manifold.grid.order}",
+            where="solve.ghost",
+            hint="leave ghost out: multigrid and the direct solver do without it",
+        )
     check_dilatation(manifold, model)
     names = set() if ghost is None else {GHOST}
     for term in (*terms, *loads, *bonds):
@@ -159,11 +165,11 @@ def check_dilatation(manifold: Manifold, model: Model):
             where="physics.dilatation",
             hint="the strain is constant on triangles, so that its mean changes nothing: use squares",
         )
-    if manifold.grid.degree > 1:
+    if manifold.functions.complete > 1:
         raise InputError(
-            f'found dilatation "mean" with splines of degree {manifold.grid.degree}, expected degree 1',
+            f'found dilatation "mean" on a cover of degree + order {manifold.functions.complete}, expected 1',
             where="physics.dilatation",
-            hint="splines of degree 2 and 3 lock much less: leave the dilatation out, or take hat weights",
+            hint="a higher degree locks much less: leave the dilatation out, or take hats of order 0",
         )
     if manifold.host.tips is not None:
         raise InputError(
@@ -276,13 +282,13 @@ def seam_points(manifold: Manifold, bond: np.ndarray) -> Seams:
     inwards = BESIDE * first.normal @ manifold.grid.rotation
     first = replace(first, host_xi=first.host_xi - inwards)
     second = replace(second, host_xi=second.host_xi + inwards)
-    return Seams((first, second), np.repeat(bond[order], len(segment_rule(manifold.grid.degree)[0])))
+    return Seams((first, second), np.repeat(bond[order], len(segment_rule(manifold.functions.total)[0])))
 
 
 def wide_basis(
     manifold: Manifold, model: Model, cell: np.ndarray, xi: np.ndarray, centre: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (n, k) and gradients (n, k, columns) as the model wants them.
+    """Functions (n, m) and gradients (n, m, columns) as the model wants them.
 
     `centre` (n, 2) are the centroids of the elements of the points.
     """
@@ -293,10 +299,10 @@ def wide_basis(
 
 
 def basis(manifold: Manifold, cell: np.ndarray, xi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (n, k) and their gradients (n, k, 2) in the user's coordinates, at points of cells."""
+    """Functions (n, m) of cells and their gradients (n, m, 2) in the user's coordinates, at points."""
     upper = cell % 2 == 1
-    gradients = manifold.weights.gradients(xi, upper) @ (manifold.grid.rotation.T / manifold.grid.h)
-    return manifold.weights.values(xi, upper), gradients
+    gradients = manifold.functions.gradients(xi, upper) @ (manifold.grid.rotation.T / manifold.grid.h)
+    return manifold.functions.values(xi, upper), gradients
 
 
 def coefficient_values(model: Model, at: Places, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Recovered gradients: in every physical patch the raw gradient is fitted by a polynomial.
 
-Its degree is that of the weights. The fit is the L2 projection over the patch (for splines of degree 2 and 3
-weighted by themselves, as their supports are wide), done separately for each material region, so that neither
-a crack nor an interface is smeared; the polynomials are blended by the weight functions. The result is itself
-an approximation on the same physical cover, of one order more than the raw gradient.
+Its degree is that of the polynomials that the approximation reproduces. The fit is the L2 projection over
+the patch (for splines of degree 2 and 3 weighted by themselves, as their supports are wide), done separately
+for each material region, so that neither a crack nor an interface is smeared; the polynomials are blended by
+the weight functions. The result is itself an approximation on the same physical cover, of one order more than
+the raw gradient.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.sparse import csr_array
 
+from nmm.cover.functions import Functions
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.rules import element_rule
 from nmm.manifold.tips import singular_basis
@@ -34,18 +36,28 @@ class Recovered:
     slot: np.ndarray
 
 
-def monomials(offset: np.ndarray, degree: int) -> np.ndarray:
-    """1, x, y, x², … up to a degree (..., terms) of offsets (..., 2), in halves of a support."""
-    x, y = np.moveaxis(offset * (2 / (degree + 1)), -1, 0)
-    return np.stack([x ** (n - j) * y**j for n in range(degree + 1) for j in range(n + 1)], -1)
+def monomials(offset: np.ndarray, functions: Functions) -> np.ndarray:
+    """1, x, y, x², … up to the degree that the functions are complete to (..., terms).
+
+    Of offsets (..., 2) from the nodes, in halves of a support.
+    """
+    x, y = np.moveaxis(offset * (2 / (functions.weights.degree + 1)), -1, 0)
+    return np.stack([x ** (n - j) * y**j for n in range(functions.complete + 1) for j in range(n + 1)], -1)
+
+
+def element_dofs(manifold: Manifold, dofs: Any, element: np.ndarray) -> Any:
+    """Unknowns (n, m, components) of the functions of elements."""
+    functions = manifold.functions
+    local = dofs[manifold.element_patches()[element]]
+    return local.reshape(len(element), functions.per_cell, dofs.shape[1] // functions.per_patch)
 
 
 def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.ndarray) -> Any:
     """Gradient (n, components, 2) of the approximation at points of elements."""
     cell = manifold.element_cells()[element]
-    local = dofs[manifold.element_patches()[element]]
+    local = element_dofs(manifold, dofs, element)
     xp = jnp if isinstance(local, jax.Array) else np
-    by_xi = manifold.weights.gradients(xi, cell % 2 == 1, xp)
+    by_xi = manifold.functions.gradients(xi, cell % 2 == 1, xp)
     gradient = by_xi @ (manifold.grid.rotation.T / manifold.grid.h)
     result = xp.einsum("nai,nac->nci", gradient, local)
     rows, patches, _, slopes = singular_basis(manifold, element, xi)
@@ -85,13 +97,14 @@ def recover(manifold: Manifold, raw: Callable[[np.ndarray, np.ndarray], Any]) ->
     gradient = np.asarray(raw(rule.element, rule.points))
     c = gradient.shape[1]
     gradient = gradient.reshape(len(gradient), c * 2)
-    terms = (grid.degree + 1) * (grid.degree + 2) // 2
+    highest = grid.functions.complete
+    terms = (highest + 1) * (highest + 2) // 2
     gram, right = np.zeros((count, terms, terms)), np.zeros((count, terms, c * 2))
     measure = np.ones((len(rule.weights), k))
     if grid.degree > 1:
         measure = manifold.weights.values(rule.points)
     for a in range(k):
-        p = monomials(rule.points - origin[rule.element, a], grid.degree)
+        p = monomials(rule.points - origin[rule.element, a], grid.functions)
         rows = slot[rule.element, a]
         gather = csr_array((rule.weights * measure[:, a], (rows, np.arange(len(rows)))), (count, len(rows)))
         for i in range(terms):
@@ -171,5 +184,5 @@ def recovered_gradients(
     values = manifold.weights.values(xi, cell % 2 == 1)
     offset = xi[:, None] - (grid.node_units(grid.cell_nodes(cell)) - grid.corner(cell)[:, None])
     slot = recovered.slot[element]
-    p = monomials(offset - recovered.anchor[slot], grid.degree)
+    p = monomials(offset - recovered.anchor[slot], grid.functions)
     return np.einsum("na,nai,naicd->ncd", values, p, recovered.coefficients[slot])

@@ -28,7 +28,14 @@ from nmm.results.estimate import Estimate, estimate
 from nmm.results.forces import Forces, balance, mean_moment, supports
 from nmm.results.overlap import overlap
 from nmm.results.record import Record, Several, Stats
-from nmm.results.recovery import add_rows, averaged_gradients, raw_gradients, recover, recovered_gradients
+from nmm.results.recovery import (
+    add_rows,
+    averaged_gradients,
+    element_dofs,
+    raw_gradients,
+    recover,
+    recovered_gradients,
+)
 from nmm.results.single import plot_solution, save_solution
 from nmm.solve.assemble import System, assemble
 from nmm.solve.krylov import outcome
@@ -40,8 +47,9 @@ from nmm.solve.shape import moved_rule
 class Solution:
     """Values of the unknowns on the physical patches, and everything that follows from them.
 
-    `dofs` (patches, components); `held` lists the parts that no boundary holds. Points are (n, 2) in the
-    user's coordinates; outside the domain the answers are nan; on a crack `side=+1` is its left face.
+    `dofs` (patches, components of each local function, the constants first); `held` lists the parts that no
+    boundary holds. Points are (n, 2) in the user's coordinates; outside the domain the answers are nan; on a
+    crack `side=+1` is its left face.
 
     A pytree: `jax.jit`, `jax.grad` and `jax.vmap` may return it or go through it. Values (`at`, `gradient`,
     raw stresses, `energy`) are then traced; tables, figures and files need numbers. `vertices` (n, 2): where
@@ -88,7 +96,7 @@ class Solution:
     @property
     def stats(self) -> Stats:
         """Unknowns, iterations, residual and seconds."""
-        dofs = int(self.manifold.active.sum()) * self.problem.model.components
+        dofs = int(self.manifold.active.sum()) * self.dofs.shape[1]
         seconds, history = dict(self.record.seconds), list(self.record.history)
         return Stats(dofs, self.iterations, self.residual, seconds, history)
 
@@ -128,9 +136,8 @@ class Solution:
 
     def _values(self, element, xi) -> Any:
         cell = self.manifold.element_cells()[element]
-        weights = self.manifold.weights.values(xi, cell % 2 == 1)
-        local = self.dofs[self.manifold.element_patches()[element]]
-        u = module_of(local).einsum("na,nac->nc", weights, local)
+        local = element_dofs(self.manifold, self.dofs, element)
+        u = module_of(local).einsum("na,nac->nc", self.manifold.functions.values(xi, cell % 2 == 1), local)
         rows, patches, values, _ = singular_basis(self.manifold, element, xi)
         if len(rows):
             u = add_rows(u, rows, module_of(local).einsum("na,nac->nc", values, self.dofs[patches]))

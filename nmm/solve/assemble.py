@@ -42,7 +42,7 @@ def whole_elements(problem: Problem, params: Mapping[str, Any]):
     """Matrices (n, kc, kc) and loads (n, kc) of the whole cells, and the body force at their points."""
     manifold, model = problem.manifold, problem.model
     cells = manifold.whole_list
-    k, c = manifold.grid.nodes_per_cell, model.components
+    k, c = manifold.functions.per_cell, model.components
     region = manifold.cell_region[cells]
     constant = not by_cell((tuple(model.coefficients.values()), model.source))
     matrices = np.empty((len(cells), k * c, k * c))
@@ -98,7 +98,7 @@ def piece_elements(problem: Problem, params: Mapping[str, Any]):
     """Matrices (pieces, kc, kc) and loads of the pieces, in chunks of points, and the body force."""
     manifold, model = problem.manifold, problem.model
     rule = piece_rule(manifold, problem.fine)
-    kc = manifold.grid.nodes_per_cell * model.components
+    kc = manifold.functions.per_cell * model.components
     matrices, loads = np.zeros((manifold.pieces, kc, kc)), np.zeros((manifold.pieces, kc))
     source = np.zeros((len(rule.weights), model.components))
     centre = centroids(manifold)[len(manifold.whole_list) :]
@@ -127,16 +127,16 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
     K_whole, f_whole, bodies = whole_elements(problem, params)
     K_piece, f_piece, rule, source = piece_elements(problem, params)
     patches = manifold.element_patches()
-    size = manifold.patches * c
+    size = manifold.patches * manifold.functions.per_patch * c
     load = np.zeros(size)
-    dofs = (patches[:, :, None] * c + np.arange(c)).reshape(len(patches), -1)
+    dofs = manifold.dofs(patches, c)
     edge_terms = add_boundary(problem, params, rule, K_piece, f_piece)
     np.add.at(load, dofs, np.concatenate([f_whole, f_piece]))
     forces = dict(edge_terms.forces)
     forces["body force" if model.components > 1 else "source"] = body_points(problem, bodies, rule, source)
     for term, element, xi, force in point_loads(problem, params):
         cell = manifold.element_cells()[element]
-        weights = manifold.weights.values(xi[None], np.array([cell % 2 == 1]))[0]
+        weights = manifold.functions.values(xi[None], np.array([cell % 2 == 1]))[0]
         np.add.at(load, dofs[element], (weights[:, None] * force).ravel())
         forces[term.name] = (np.array([term.at]), force[None])
     matrix = sparse(np.concatenate([K_whole, K_piece]), dofs, size)
@@ -145,7 +145,7 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
         matrix = matrix + sparse(edge_terms.matrices, edge_terms.dofs, size)
     if (ghost := ghost_elements(problem, params)) is not None:
         blocks, at = ghost
-        matrix = matrix + sparse(blocks, (at[:, :, None] * c + np.arange(c)).reshape(len(at), -1), size)
+        matrix = matrix + sparse(blocks, manifold.dofs(at, c), size)
     if edge_terms.seams is not None:
         matrices, loads, at = edge_terms.seams
         np.add.at(load, at, loads)
@@ -156,7 +156,7 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
             rows, functions, values = edge_functions(problem, edge)
             at = functions[:, :, None] * c + np.arange(c)
             np.add.at(load, at, values[:, :, None] * force[rows][:, None])
-        where = (points.patches[:, :, None].astype(np.int64) * c + np.arange(c)).reshape(len(matrices), -1)
+        where = manifold.dofs(points.patches.astype(np.int64), c)
         np.add.at(load, where, loads)
         matrix = matrix + sparse(matrices, where, size)
     return System(matrix, load, forces, edge_terms.beta)

@@ -75,7 +75,7 @@ def edge_places(problem: Problem, edge: Edge) -> Places:
 
 
 def spread(values: np.ndarray, components: int) -> np.ndarray:
-    """Weights (n, k) as operators (n, c, kc) from the dofs of an element to the solution."""
+    """Functions (n, m) as operators (n, c, mc) from the dofs of an element to the solution."""
     n, k = values.shape
     return np.einsum("na,cd->ncad", values, np.eye(components)).reshape(n, components, k * components)
 
@@ -148,7 +148,7 @@ def nitsche_parameter(problem: Problem, params, rule: Rule, held: list[tuple[Edg
     to_user = grid.rotation.T / grid.h
 
     def pointwise(xi, which):
-        by_local = polynomial_gradients(manifold.weights, (xi - centre[which]) / size[which])
+        by_local = polynomial_gradients(manifold.functions, (xi - centre[which]) / size[which])
         return by_local / size[which][:, None, :] @ to_user
 
     def gradients(xi, which):
@@ -282,7 +282,7 @@ def held_blocks(problem: Problem, edge: Edge, term: Held, beta, nitsche: bool):
         np.add.at(f[:, m:], slot, -np.einsum("n,nca,nc->na", w, term.traction, pg))
     patches = manifold.element_patches()
     both = np.concatenate([manifold.piece_patches[pieces], patches[manifold.host.piece_host[pieces]]], axis=1)
-    dofs = (both[:, :, None] * c + np.arange(c)).reshape(len(pieces), -1)
+    dofs = manifold.dofs(both, c)
     return K, f, dofs
 
 

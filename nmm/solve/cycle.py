@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from nmm.solve.galerkin import coarse_system, prolong
 from nmm.solve.levels import Level, Step
-from nmm.solve.smoother import chebyshev, smoothers
+from nmm.solve.smoother import chebyshev, inverse_blocks, smoothers
 from nmm.solve.system import System, apply
 
 SHIFT = {"float64": 1e-10, "float32": 1e-6}
@@ -16,13 +16,18 @@ SHIFT = {"float64": 1e-10, "float32": 1e-6}
 
 
 def bottom_inverse(system: System, level: Level) -> jax.Array:
-    """Dense inverse of the coarsest operator, shifted a little where parts float."""
+    """Dense inverse of the coarsest operator, shifted a little where parts float.
+
+    A pseudo-inverse where unknowns are linearly dependent.
+    """
     shape = system.load.shape
     size = shape[0] * shape[1]
     unit = jnp.eye(size, dtype=system.load.dtype).reshape(size, *shape)
     dense = jax.vmap(partial(apply, system))(unit).reshape(size, size)
     good = (jnp.diag(dense) > 0) & jnp.tile(jnp.asarray(level.active), shape[0])
     scale = jnp.where(good, 1 / jnp.sqrt(jnp.where(good, jnp.diag(dense), 1.0)), 0.0)
+    if system.cells.functions.order > 0:
+        return inverse_blocks(jnp.where(good[:, None] & good, dense, 0.0)[None])[0]
     scaled = dense * scale[:, None] * scale[None, :] + jnp.diag(jnp.where(good, SHIFT[dense.dtype.name], 1.0))
     return jnp.linalg.inv(scaled) * scale[:, None] * scale[None, :]
 

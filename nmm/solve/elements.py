@@ -25,7 +25,6 @@ WITHOUT_STRESS = (mean_strain_density, poisson_density, strain_density, stress_d
 def whole_cells(form: Form, values, source, params, arrays: Discretisation) -> tuple[Cells, jax.Array]:
     """Coefficients and matrices of the whole cells, and their loads at the nodes."""
     ny, nx = form.lattice
-    c = form.components
     thetas, matrices, loads = [], [], []
     for kind in range(form.weights.types):
         whole = jnp.asarray(arrays.whole[kind]).reshape(-1)
@@ -38,9 +37,9 @@ def whole_cells(form: Form, values, source, params, arrays: Discretisation) -> t
             theta, basis, load = span_of(form, values, source, params, arrays, sample, points, weights)
             matrices.append(basis)
         thetas.append(jnp.where(whole, theta, 0.0).reshape(-1, ny, nx))
-        loads.append(jnp.where(whole, load, 0.0).reshape(form.weights.per_cell, c, ny, nx))
+        loads.append(jnp.where(whole, load, 0.0).reshape(form.weights.per_cell, form.stored, ny, nx))
     cells = Cells(
-        rimmed(jnp.stack(thetas), form.weights), jnp.stack(matrices) if matrices else None, form.weights
+        rimmed(jnp.stack(thetas), form.weights), jnp.stack(matrices) if matrices else None, form.functions
     )
     return cells, gather_loads(jnp.stack(loads), form.weights)
 
@@ -120,7 +119,7 @@ def symmetric(entries, components: int):
 def entries_of(form: Form, values, source, params, arrays, sample: Samples, points, weights):
     """Upper triangles (entries, n) of the matrices of cells with varying values, and loads (k c, n)."""
     c = form.components
-    k = form.weights.per_cell
+    k = form.functions.per_cell
     n = sample.cell.shape[0]
     rows, columns = np.triu_indices(k * c)
 

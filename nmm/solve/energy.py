@@ -17,7 +17,7 @@ from nmm.solve.system import gathered
 
 
 def domain_energy(form: Form, data, params, arrays: Discretisation, u: jax.Array) -> jax.Array:
-    """∫ W(∇u) − f·u over the domain, for u (components, patches)."""
+    """∫ W(∇u) − f·u over the domain, for u (stored, patches)."""
     values, source, _, _ = join_values(data, form.structure, form.static)[:4]
     return whole_energy(form, values, source, params, arrays, u) + piece_energy(
         form, values, source, params, arrays, u
@@ -36,12 +36,13 @@ def whole_energy(form: Form, values, source, params, arrays: Discretisation, u) 
     ny, nx = form.lattice
     c = form.components
     rows, columns = ny + form.weights.degree, nx + form.weights.degree
-    grid = u[:, : rows * columns].reshape(c, rows, columns)
+    grid = u[:, : rows * columns].reshape(len(u), rows, columns)
     total = jnp.zeros(())
     for kind, nodes in enumerate(form.weights.nodes):
         whole = jnp.asarray(arrays.whole[kind]).reshape(-1)
         sample = lattice_samples(form, arrays, kind, whole)
-        local = jnp.stack([grid[:, y : y + ny, x : x + nx].reshape(c, -1) for x, y in nodes])
+        local = jnp.concatenate([grid[:, y : y + ny, x : x + nx] for x, y in nodes])
+        local = local.reshape(-1, c, ny * nx)
         points, weights = (jnp.asarray(v) for v in form.rules[kind])
 
         def add(total, rule, sample=sample, local=local, whole=whole):

@@ -112,7 +112,7 @@ def jump_matrices(weights: Weights) -> np.ndarray:
     Rows are the weights of the left element, then those of the right one, extended over the whole face.
     """
     grid = Grid(np.zeros(2), 1.0, np.eye(2), 3, 3, weights.shape, np.zeros(2))
-    nodes, shares = segment_rule(weights.degree)
+    nodes, shares = segment_rule(2 * weights.degree)
     result = []
     for edge in grid.edge(np.arange(FAMILIES[weights.shape]), 1, 1):
         edges = np.array([edge])

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nmm.cover.functions import Functions
 from nmm.cover.weights import Weights
 from nmm.manifold.rules import piece_rule, reference_rule
 from nmm.physics.models import columns
@@ -31,7 +32,7 @@ class Form:
 
     density: Callable
     components: int
-    weights: Weights
+    functions: Functions
     lattice: tuple[int, int]
     regions: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -44,6 +45,16 @@ class Form:
     block: int
     structure: Any
     static: tuple[Any, ...]
+
+    @property
+    def weights(self) -> Weights:
+        """The weight functions."""
+        return self.functions.weights
+
+    @property
+    def stored(self) -> int:
+        """Unknowns of a patch: components of each of its local functions, the constants first."""
+        return self.functions.per_patch * self.components
 
     @property
     def columns(self) -> int:
@@ -88,7 +99,7 @@ def form_of(problem: Problem, params: Mapping[str, Any]) -> tuple[Form, list[Any
     form = Form(
         model.density,
         model.components,
-        manifold.weights,
+        manifold.functions,
         (manifold.ny, manifold.nx),
         tuple(name for name, _ in manifold.geometry.regions),
         tuple(t.kind for t in problem.terms),
@@ -134,16 +145,16 @@ def places(form: Form, arrays: Discretisation, at: Samples, normal=None) -> Plac
 def shape_functions(
     form: Form, arrays: Discretisation, at: Samples, centre=None
 ) -> tuple[jax.Array, jax.Array]:
-    """Weights (n, k) and their gradients (n, k, 2) in the user's coordinates.
+    """Functions (n, m) of cells and their gradients (n, m, 2) in the user's coordinates.
 
-    With mean dilatation and the centroids `centre` (n, 2) of the elements, gradients (n, k, 4).
+    With mean dilatation and the centroids `centre` (n, 2) of the elements, gradients (n, m, 4).
     """
     upper = at.cell % 2 == 1
-    values = form.weights.values(at.xi, upper, jnp)
+    values = form.functions.values(at.xi, upper, jnp)
     to_user = inverse_2x2(jnp.asarray(arrays.frame))
-    gradients = form.weights.gradients(at.xi, upper, jnp) @ to_user
+    gradients = form.functions.gradients(at.xi, upper, jnp) @ to_user
     if form.columns == 4 and centre is not None:
-        mean = form.weights.gradients(centre, upper, jnp) @ to_user
+        mean = form.functions.gradients(centre, upper, jnp) @ to_user
         gradients = jnp.concatenate([gradients, jnp.broadcast_to(mean, gradients.shape)], -1)
     return values, gradients
 

@@ -1,4 +1,9 @@
-"""From one level of multigrid to the next: the two-scale relation and Galerkin coarse operators."""
+"""From one level of multigrid to the next: the two-scale relation and Galerkin coarse operators.
+
+Every coefficient of the local functions is interpolated by itself. For those of order 1 and 2 the coarse
+functions are then no polynomials, but what has little energy for its coefficients is smooth in these: with
+nested polynomials iterations double from level to level.
+"""
 
 from itertools import product
 
@@ -8,8 +13,11 @@ import numpy as np
 
 from nmm.cover.weights import Weights, two_scale_coefficients
 from nmm.solve.levels import Level, Step
-from nmm.solve.stencil import Cells, cell_matrices, rimmed, with_nodes
+from nmm.solve.stencil import Cells, cell_matrices, rimmed, upper_index, with_nodes
 from nmm.solve.system import System
+
+LARGE = 20
+"""Rows of a cell's matrix beyond which the map between upper triangles is larger than the work it saves."""
 
 
 def child_table(weights: Weights):
@@ -38,14 +46,19 @@ def coarse_cells(cells: Cells, step: Step, components: int) -> Cells:
         total = 0.0
         for fine, dx, dy, relation in children:
             wide = jnp.asarray(np.kron(relation, np.eye(components)), cells.theta.dtype)
+            theta = inner[fine, :, dy::2, dx::2]
+            if cells.matrices is None and size > LARGE:
+                whole = jnp.einsum("ia,ijyx,jb->abyx", wide, theta[upper_index(size)], wide)
+                total = total + whole[rows, columns]
+                continue
             if cells.matrices is None:
                 coarse = on_triangles(wide, rows, columns)
             else:
                 coarse = jnp.einsum("ia,mij,jb->mab", wide, cells.matrices[fine], wide)[:, rows, columns]
-            total = total + jnp.einsum("me,myx->eyx", coarse, inner[fine, :, dy::2, dx::2])
+            total = total + jnp.einsum("me,myx->eyx", coarse, theta)
         thetas.append(jnp.where(jnp.asarray(step.whole[kind]), total, 0.0))
     theta = rimmed(jnp.stack(thetas), cells.weights)
-    return with_nodes(Cells(theta, None, cells.weights), components)
+    return with_nodes(Cells(theta, None, cells.functions), components)
 
 
 def on_triangles(wide: jax.Array, rows: np.ndarray, columns: np.ndarray) -> jax.Array:

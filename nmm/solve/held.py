@@ -87,8 +87,9 @@ def free_parts(problem: Problem) -> list[LoosePart]:
         motions = rigid_motions(manifold.patch_points()[patches], centres[part], sizes[part], c)
         if manifold.host.tips is not None:  # a rigid motion needs no branch functions
             motions[patches >= manifold.host.tips.base] = 0.0
+        motions = np.pad(motions, ((0, 0), (0, (manifold.functions.per_patch - 1) * c), (0, 0)))
         basis = vectors[part][:, free[part]]
-        dofs = (patches[:, None] * c + np.arange(c)).ravel()
+        dofs = manifold.dofs(patches[:, None], c).ravel()
         report = {
             "part": int(part),
             "area": float(areas[part]),
@@ -148,9 +149,10 @@ def check_part(problem: Problem, load: np.ndarray, most: float, loose: LoosePart
     if not bad.any() or total.max() <= 1e-14 * most:
         return
     c = problem.model.components
+    stored = problem.manifold.functions.per_patch * c
     x, y = loose.centre
     area = loose.report["area"]
-    force = load.reshape(-1, c).sum(0)
+    force = load.reshape(len(load) // stored, stored)[:, :c].sum(0)
     what = "the sources" if c == 1 else "the loads"
     size = f"{force[0]:.6g}" if c == 1 else f"({force[0]:.6g}, {force[1]:.6g})"
     free = modes.shape[1]
@@ -180,9 +182,11 @@ def mean_motion(problem: Problem, loose: list[LoosePart]) -> tuple[np.ndarray, n
     place = (manifold.user_points(cell, xi) - centre[owner]) / size[owner][:, None]
     motions = rigid_motions(place, np.zeros(2), 1.0, c)
     k = motions.shape[2]
-    gram, rows = np.zeros((len(loose), k, k)), np.zeros((manifold.patches, c, k))
+    per_patch = manifold.functions.per_patch
+    gram, rows = np.zeros((len(loose), k, k)), np.zeros((manifold.patches, per_patch * c, k))
     np.add.at(gram, owner, np.einsum("n,nck,ncl->nkl", weight, motions, motions))
-    np.add.at(rows, manifold.element_patches()[element], np.einsum("n,na,nck->nack", weight, values, motions))
+    shares = np.einsum("n,na,nck->nack", weight, values, motions).reshape(len(element), -1, per_patch * c, k)
+    np.add.at(rows, manifold.element_patches()[element], shares)
     here, patches, branches, _ = singular_basis(manifold, element, xi)
     np.add.at(rows, patches, np.einsum("n,na,nck->nack", weight[here], branches, motions[here]))
     return rows.reshape(-1, k), gram

@@ -10,7 +10,7 @@ from nmm.pytrees import tree
 from nmm.solve.covers import Cover, coarsen, finest, home_of, parents_of, two_scale
 
 SMALLEST = 300
-"""Lattice nodes at which coarsening stops."""
+"""Local functions' coefficients on the lattice at which coarsening stops."""
 
 
 @tree()
@@ -168,7 +168,7 @@ def levels_of(manifold: Manifold, pairs: dict[str, tuple[np.ndarray, ...]]):
         both = np.concatenate([fine.patches_of(element) for element in members], 1)
         first.append(padded(both, room(f"pairs of level 0, {name}", len(both)), fine.count - 1))
     levels, steps = [slots_of(fine, first, room)], []
-    while fine.nodes > SMALLEST:
+    while fine.nodes * manifold.functions.per_patch > SMALLEST:
         coarse, candidates, parent = coarsen(fine, room)
         step, pairs = step_of(fine, coarse, candidates, parent, pairs, room)
         levels.append(slots_of(coarse, [np.asarray(p, np.int64) for p in step.pair_patches], room))

@@ -11,6 +11,9 @@ from scipy.sparse.linalg import splu
 CONVERGED = "converged: the relative residual is below the tolerance"
 LIMIT = "not converged: the largest number of iterations was reached; allow more, or use the direct method"
 FLOOR = "stagnated: rounding keeps the residual above the tolerance; ask for a larger tolerance"
+DEPENDENT = 1e-10
+"""Shift for unknowns that are linearly dependent: local functions of order 1 and 2."""
+
 BREAKDOWN = "not converged: the matrix is not positive definite; check the coefficients"
 
 
@@ -45,10 +48,15 @@ def scaling(matrix: csr_array) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Direct:
-    """Sparse factorisation (SuperLU) of the diagonally scaled matrix, with iterative refinement."""
+    """Sparse factorisation (SuperLU) of the diagonally scaled matrix, with iterative refinement.
+
+    A `shift` of its diagonal makes a semidefinite matrix definite; refinement then takes its effect away from
+    all but the null space (Duarte, Babuška and Oden, Computers and Structures 77, 2000, 215-232).
+    """
 
     tolerance: float = 1e-8
     refinements: int = 4
+    shift: float = 0.0
 
     def solve(
         self, matrix: csr_array, rhs: np.ndarray, progress: Callable[[int, float], None] | None = None
@@ -58,6 +66,8 @@ class Direct:
             return Answer(np.zeros_like(rhs), Result(True, CONVERGED), 0, 0.0)
         scale = scaling(matrix)
         scaled = diags_array(scale) @ matrix @ diags_array(scale)
+        if self.shift:
+            scaled = scaled + diags_array(np.full(len(rhs), self.shift))
         try:
             factor = splu(
                 scaled.tocsc(),
@@ -70,7 +80,7 @@ class Direct:
         x = scale * factor.solve(scale * rhs)
         history = [relative_residual(matrix, rhs, x)]
         for _ in range(self.refinements):
-            if history[-1] < 1e-3 * self.tolerance:
+            if history[-1] < 1e-3 * self.tolerance and not self.shift:
                 break
             better = x + scale * factor.solve(scale * (rhs - matrix @ x))
             residual = relative_residual(matrix, rhs, better)

@@ -277,4 +277,4 @@ def add_seams(problem: Problem, params, fluxes: list[tuple[Edge, Flux]], beta: n
     np.add.at(K, owner, matrices)
     np.add.at(f, owner, loads)
     patches = manifold.element_patches()[elements].reshape(len(elements), -1)
-    return K, f, (patches[:, :, None] * c + np.arange(c)).reshape(len(elements), -1)
+    return K, f, manifold.dofs(patches, c)

@@ -99,8 +99,8 @@ def carried(
 
 
 def gauss_of(problem: Problem) -> int:
-    """Degree of the weights that the pieces have Gauss points for; 0 for simplex integration."""
-    return 0 if simplex(problem.manifold, problem.fine) else problem.manifold.grid.degree
+    """Degree of the functions that the pieces have Gauss points for; 0 for simplex integration."""
+    return 0 if simplex(problem.manifold, problem.fine) else problem.manifold.functions.total
 
 
 @partial(jax.jit, static_argnums=3)

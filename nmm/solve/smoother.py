@@ -1,8 +1,8 @@
 """The smoother of multigrid: a Chebyshev polynomial in B A.
 
-B is the sum of the inverses of the blocks of all pieces (additive Schwarz) and of the diagonal for the
-unknowns in no piece. Unweighted blocks, all of them: that is what keeps the iteration count independent of
-the cuts.
+B is the sum of the inverses of the blocks of all pieces (additive Schwarz) and, for the unknowns in no piece,
+of the diagonal, or of the block of the patch where its local function is not constant. Unweighted blocks, all
+of them: that is what keeps the iteration count independent of the cuts.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ import numpy as np
 from nmm.solve.levels import Level
 from nmm.solve.small import inverse, largest_of_tridiagonal
 from nmm.solve.stencil import Cells, cell_matrices, rimmed, upper_index, with_nodes
-from nmm.solve.system import System, apply, diagonal, gathered, on_lattice, scattered
+from nmm.solve.system import System, apply, batches_of, diagonal, gathered, on_lattice, scattered
 
 INTERVAL = {1: 4.0, 2: 4.0, 3: 6.0, 4: 10.0}
 """The smoother works on [λ_max / INTERVAL[degree], 1.1 λ_max]."""
@@ -31,6 +31,7 @@ LANCZOS = 10
 class Smoother:
     """Operator of a level, the inverses of its blocks (n, kc, kc), of its diagonal, and λ_max of B A.
 
+    The inverse of the diagonal (c, patches), or that of the blocks of patches (c, c, patches).
     `cells`: the inverses of the blocks of the whole cells, if they have any.
     """
 
@@ -43,7 +44,8 @@ class Smoother:
     def base(self, r: jax.Array) -> jax.Array:
         """B r."""
         product_ = jnp.einsum("nab,nb->na", self.blocks, gathered(r, self.system.patches))
-        total = scattered(self.inverse * r, product_, self.system.patches)
+        alone = self.inverse * r if self.inverse.ndim == 2 else jnp.einsum("ijp,jp->ip", self.inverse, r)
+        total = scattered(alone, product_, self.system.patches)
         return total if self.cells is None else total + on_lattice(self.cells, r)
 
 
@@ -98,6 +100,9 @@ def with_blocks(system: System, level: Level, inverses, everywhere: bool) -> tup
         alone = alone & (jnp.arange(main.shape[1]) >= lattice_nodes(cells))
     good = (main > 0) & alone & jnp.asarray(level.active)
     single = jnp.where(good, 1 / jnp.where(good, main, 1.0), 0.0)
+    if system.cells.functions.order > 0:
+        own = inverse_blocks(jnp.moveaxis(patch_blocks(system), -1, 0))
+        single = jnp.where(good, jnp.moveaxis(own, 0, -1), 0.0)
     return Smoother(system, blocks, single, jnp.ones(()), cells), main
 
 
@@ -105,6 +110,28 @@ def lattice_nodes(cells: Cells) -> int:
     """Number of lattice nodes."""
     rows, columns = cells.lines
     return rows * columns
+
+
+def patch_blocks(system: System) -> jax.Array:
+    """Diagonal blocks (c, c, patches) of the matrix that belong to one patch each."""
+    cells, c = system.cells, len(system.load)
+    total = jnp.zeros((c, c, *cells.lines), system.load.dtype)
+    for kind, places in enumerate(cells.weights.nodes):
+        for a, place in enumerate(places):
+            theta, own = cells.at_node(kind, place), slice(a * c, (a + 1) * c)
+            if cells.matrices is None:
+                total = total + theta[upper_index(len(places) * c)[own, own]]
+            else:
+                total = total + jnp.einsum("mij,myx->ijyx", cells.matrices[kind, :, own, own], theta)
+    total = total.reshape(c, c, -1)
+    rest = jnp.zeros((c, c, system.load.shape[1] - total.shape[2]), total.dtype)
+    total = jnp.concatenate([total, rest], 2)
+    for matrices, patches in batches_of(system):
+        k = patches.shape[1]
+        same = (patches[:, :, None] == patches[:, None, :]).astype(matrices.dtype)
+        entries = jnp.einsum("naibj,nab->ijna", matrices.reshape(-1, k, c, k, c), same)
+        total = total.at[:, :, patches].add(entries)
+    return total
 
 
 def inverse_cells(system: System) -> Cells:
@@ -128,7 +155,7 @@ def inverse_cells(system: System) -> Cells:
         block = jnp.transpose(block, (4, 5, 0, 1, 3, 2)).reshape(ny, nx, size, size)
         theta = jax.lax.map(lambda row: inverse_blocks(row)[:, rows, columns], block)
         thetas.append(jnp.where(whole[kind], jnp.moveaxis(theta, -1, 0), 0.0))
-    return with_nodes(Cells(rimmed(jnp.stack(thetas), cells.weights), None, cells.weights), c)
+    return with_nodes(Cells(rimmed(jnp.stack(thetas), cells.weights), None, cells.functions), c)
 
 
 def _offset(a, b, degree: int) -> int:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nmm.cover.functions import Functions
 from nmm.cover.weights import Weights
 from nmm.pytrees import tree
 
@@ -19,7 +20,7 @@ UNROLLED = 8
 """Rows of the matrix of a cell up to which its product is written out, entry by entry."""
 
 
-@tree("weights")
+@tree("functions")
 class Cells:
     """Matrices of the whole cells of a lattice; zero where a cell is not whole.
 
@@ -31,8 +32,13 @@ class Cells:
 
     theta: jax.Array
     matrices: jax.Array | None
-    weights: Weights
+    functions: Functions
     nodes: jax.Array | None = None
+
+    @property
+    def weights(self) -> Weights:
+        """The weight functions."""
+        return self.functions.weights
 
     @property
     def lines(self) -> tuple[int, int]:

@@ -108,9 +108,9 @@ def system_of(form: Form, data, params, arrays: Discretisation) -> System:
     coefficient, source, term_values, load_values, bonds = join_values(data, form.structure, form.static)
     cells, lattice_load = whole_cells(form, coefficient, source, params, arrays)
     pieces, piece_loads = piece_matrices(form, coefficient, source, params, arrays)
-    c, count = form.components, len(arrays.active)
-    flat = lattice_load.reshape(c, -1)
-    load = jnp.concatenate([flat, jnp.zeros((c, count - flat.shape[1]), flat.dtype)], 1)
+    stored, count = form.stored, len(arrays.active)
+    flat = lattice_load.reshape(stored, -1)
+    load = jnp.concatenate([flat, jnp.zeros((stored, count - flat.shape[1]), flat.dtype)], 1)
     held = [
         held_at(form, coefficient, kind, values, params, arrays, term) if kind in DIRICHLET else None
         for kind, values, term in zip(form.kinds, term_values, arrays.terms, strict=True)

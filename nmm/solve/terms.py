@@ -31,7 +31,7 @@ class Held:
 
 
 def spread(values: jax.Array, components: int) -> jax.Array:
-    """Weights (n, k) as operators (n, c, kc) from the dofs of an element to the solution."""
+    """Functions (n, m) as operators (n, c, mc) from the dofs of an element to the solution."""
     n, k = values.shape
     return jnp.einsum("na,cd->ncad", values, jnp.eye(components)).reshape(n, components, k * components)
 
@@ -85,7 +85,7 @@ def nitsche_parameter(form: Form, values, params, arrays: Discretisation, served
     to_user = inverse_2x2(jnp.asarray(arrays.frame))
 
     def pointwise(xi, which):
-        by_local = polynomial_gradients(form.weights, (xi - centre[which]) / size[which], jnp)
+        by_local = polynomial_gradients(form.functions, (xi - centre[which]) / size[which], jnp)
         return (by_local / size[which][:, None, :]) @ to_user
 
     middle = host_centres(form, arrays)

@@ -122,7 +122,8 @@ SPLINES = {"weights": "bspline", "degree": 2}
 
 
 @pytest.mark.parametrize(
-    "early", [{"order": 1}, SPLINES | {"shape": "triangle"}, SPLINES | {"tips": "enriched"}]
+    "early",
+    [{"order": 1, "tips": "enriched"}, SPLINES | {"shape": "triangle"}, SPLINES | {"tips": "enriched"}],
 )
 def test_reserved_lattices_say_not_yet(early):
     with pytest.raises(NotYet, match="not yet"):

@@ -176,7 +176,7 @@ def without_promise() -> Iterator[Row]:
 
 def covers_and_terms(hole, crack) -> Iterator[Row]:
     """Splines, local functions of a higher order, enriched tips, borders of regions, mean dilatation."""
-    quad, disk = {"largest": 256, "shapes": ("quad",)}, nmm.disk((0.01, 0.02), 1.0)
+    quad, disk = {"largest": 128, "shapes": ("quad",)}, nmm.disk((0.01, 0.02), 1.0)
     for degree in (2, 3):
         spline = {"weights": "bspline", "degree": degree}
         yield Row(f"Poisson, disk, splines of degree {degree}", None, poisson_on(disk, **spline), **quad)
@@ -184,15 +184,15 @@ def covers_and_terms(hole, crack) -> Iterator[Row]:
         yield Row(name, None, elastic_on(hole, **spline), **quad)
     for order in (1, 2):
         name = f"Poisson, disk, order {order}"
-        yield Row(name, None, poisson_on(disk, order=order), largest=256 // order)
+        yield Row(name, None, poisson_on(disk, order=order), largest=128 // order)
         name = f"elasticity, plate with a hole, order {order}"
-        yield Row(name, None, elastic_on(hole, order=order), largest=256 // order)
+        yield Row(name, None, elastic_on(hole, order=order), largest=128 // order)
     enriched = elastic_on(crack, tips="enriched")
-    yield Row("elasticity, one crack, enriched tips", None, enriched, True, largest=256)
+    yield Row("elasticity, one crack, enriched tips", None, enriched, True, largest=128)
     shape = nmm.disk((-0.063, -0.094), 0.33)
-    yield Row("elasticity, inclusion of 10, borders coupled", None, stiffer([shape], 10.0), largest=256)
+    yield Row("elasticity, inclusion of 10, borders coupled", None, stiffer([shape], 10.0), largest=128)
     bond = [nmm.bond("in 0", normal=10.0, tangential=1.0)]
-    yield Row("elasticity, inclusion of 10, elastic bond", None, stiffer([shape], 10.0, bond), largest=256)
+    yield Row("elasticity, inclusion of 10, elastic bond", None, stiffer([shape], 10.0, bond), largest=128)
     mean = elastic_on(hole, 0.49, "mean")
     yield Row("elasticity, hole, ν = 0.49, mean dilatation", None, mean, blocks="all", **quad)
 

@@ -133,10 +133,11 @@ EXACT = (AtMost("l2", 1e-10, worst=True), AtMost("h1", 1e-10, worst=True))
 MANUFACTURED = "manufactured solution"
 TURNED = ("quad, 20°", "triangle, 20°")
 """Covers that have the origin for a node and cut everything else anyhow: a singular point keeps its place."""
+EVERY = ("quad", "triangle", *TURNED)
 
 PROBLEMS = (
-    Problem("patch_poisson", (8, 16, 33), (16,), EXACT, "linear, hence exact", ("quad", "triangle", *TURNED)),
-    Problem("patch_elasticity", (8, 16, 33), (16,), EXACT, "linear, hence exact", ("quad", "triangle", *TURNED)),
+    Problem("patch_poisson", (8, 16, 33), (16,), EXACT, "linear, hence exact", EVERY),
+    Problem("patch_elasticity", (8, 16, 33), (16,), EXACT, "linear, hence exact", EVERY),
     Problem("disk_membrane", (16, 32, 64, 128), (8, 16, 32), SMOOTH, "u = (R² - r²)/4"),
     Problem("disk_poisson", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
     Problem("disk_elasticity", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
@@ -144,9 +145,9 @@ PROBLEMS = (
     Problem("flower_elasticity", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
     Problem(
         "flower_spline",
-        (8, 16, 32, 64),
-        (8, 16),
-        (Rate("l2", 4.0), Rate("h1", 3.0), EFFECTIVITY),
+        (16, 32, 64),
+        (16, 32),
+        (Rate("l2", 4.0), Rate("h1", 3.0)),
         MANUFACTURED,
         ("quad, splines",),
     ),

@@ -98,11 +98,11 @@ class Inverse:
                 hint="leave out what was not measured, in the data and in the observation",
             )
         start = self._spread(start)
-        unknowns, model = self._model(start)
+        unknowns, model, priors = self._model(start)
         z = np.asarray(unknowns.vector(start))
         self._check(model, z, target)
         whiten = Whitener(self.noise, len(target))
-        priors = Regulariser(self.priors, unknowns, z)
+        priors = priors.about(z)
         given = self.options.rule
         first = 1.0 if isinstance(given, str) else float(given)
         state = State(z, first if priors.is_open else 0.0)  # without such a prior it would be damping
@@ -158,10 +158,10 @@ class Inverse:
             raise InputError("at least one start is expected", where="inverse.multistart")
         target = np.asarray(data, float).ravel()
         spread = [self._spread(start) for start in starts]
-        unknowns, model = self._model(spread[0])
+        unknowns, model, priors = self._model(spread[0])
         z = np.stack([np.asarray(unknowns.vector(start)) for start in spread])
         predicted, good = jax.jit(lambda many: jax.lax.map(model.predict, many))(jnp.asarray(z))
-        whiten, priors = Whitener(self.noise, len(target)), Regulariser(self.priors, unknowns, z[0])
+        whiten, priors = Whitener(self.noise, len(target)), priors.about(z[0])
         strength = 1.0 if isinstance(self.options.rule, str) else float(self.options.rule)
 
         def rated(i: int) -> float:
@@ -211,7 +211,7 @@ class Inverse:
             hint="start from nmm.field(box, cell, value)",
         )
 
-    def _model(self, start: Mapping[str, Any]) -> tuple[Unknowns, Model]:
+    def _model(self, start: Mapping[str, Any]) -> tuple[Unknowns, Model, Regulariser]:
         unknowns = unknowns_of(start, self.bounds)
         key = tuple(sorted(unknowns.bounds.items())), jax.tree.structure(start), unknowns.size
         if key not in self.compiled:
@@ -220,7 +220,7 @@ class Inverse:
                 solution = self.forward({**self.known, **unknowns.params(z)})
                 return jnp.ravel(jnp.asarray(self.observe(solution))), converged(solution)
 
-            self.compiled[key] = unknowns, Model(predict, self.by_rows)
+            self.compiled[key] = unknowns, Model(predict, self.by_rows), Regulariser(self.priors, unknowns)
         return self.compiled[key]
 
     def _check(self, model: Model, z: np.ndarray, target: np.ndarray):

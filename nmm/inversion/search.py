@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -54,32 +55,41 @@ def columns(predict, z):
 class Regulariser:
     """The priors together: residuals of those with a known strength, and of those without."""
 
-    def __init__(self, priors: Sequence[Prior], unknowns: Unknowns, origin: np.ndarray):
-        self.start, self.unknowns = jnp.asarray(origin), unknowns
+    def __init__(self, priors: Sequence[Prior], unknowns: Unknowns):
+        self.start, self.unknowns = jnp.zeros(unknowns.size), unknowns
         self.parts = [p for p in priors if p.known], [p for p in priors if not p.known]
         self._known, self._free = (jax.jit(partial(self._residual, which)) for which in (0, 1))
         self._slopes = [jax.jit(jax.jacfwd(partial(self._residual, which))) for which in (0, 1)]
+
+    def about(self, origin: np.ndarray) -> "Regulariser":
+        """The same, compiled once, about another start."""
+        moved = copy(self)
+        moved.start = jnp.asarray(origin)
+        return moved
 
     @property
     def is_open(self) -> bool:
         """Whether a strength is to be chosen."""
         return bool(self.parts[1])
 
-    def _residual(self, which: int, z, lagged):
+    def _residual(self, which: int, z, start, lagged):
         if not self.parts[which]:
             return jnp.zeros(0)
         take = self.unknowns.unravel
-        now, origin, before = take(z), take(self.start), take(lagged)
+        now, origin, before = take(z), take(start), take(lagged)
         return jnp.concatenate([p.residual(now, origin, before) for p in self.parts[which]])
 
     def known(self, z, lagged) -> np.ndarray:
-        return np.asarray(self._known(jnp.asarray(z), jnp.asarray(lagged)))
+        """Residuals of those with a known strength, with weights from `lagged`."""
+        return np.asarray(self._known(jnp.asarray(z), self.start, jnp.asarray(lagged)))
 
     def free(self, z, lagged) -> np.ndarray:
-        return np.asarray(self._free(jnp.asarray(z), jnp.asarray(lagged)))
+        """Residuals of the others."""
+        return np.asarray(self._free(jnp.asarray(z), self.start, jnp.asarray(lagged)))
 
     def slopes(self, z, which: int) -> np.ndarray:
-        return np.asarray(self._slopes[which](jnp.asarray(z), jnp.asarray(z)))
+        """Jacobian of either, with weights from z."""
+        return np.asarray(self._slopes[which](jnp.asarray(z), self.start, jnp.asarray(z)))
 
 
 @dataclass

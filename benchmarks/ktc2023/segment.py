@@ -1,0 +1,55 @@
+"""From a conductivity on squares to an image of three classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt, map_coordinates
+
+from benchmarks.ktc2023.readings import PIXELS
+from benchmarks.ktc2023.tank import Tank
+
+
+def pixels(tank: Tank, values: np.ndarray) -> np.ndarray:
+    """(256, 256), row 0 at the top: bilinear between the squares inside; nan outside of the tank."""
+    rows, columns = tank.model.shape
+    grid = np.full((rows, columns), np.nan)
+    grid.flat[tank.inside] = values
+    nearest = distance_transform_edt(np.isnan(grid), return_distances=False, return_indices=True)
+    grid = grid[tuple(nearest)]
+    middle = (np.arange(PIXELS) + 0.5) / PIXELS
+    where = np.meshgrid(middle[::-1] * rows - 0.5, middle * columns - 0.5, indexing="ij")
+    image = map_coordinates(grid, where, order=1, mode="nearest")
+    y, x = np.meshgrid(2 * middle - 1, 2 * middle - 1, indexing="ij")
+    return np.where(x**2 + y**2 <= 1, image, np.nan)
+
+
+def by_thresholds(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    """1 below `low`, 2 above `high`, 0 between and outside."""
+    return np.where(image < low, 1, np.where(image > high, 2, 0))
+
+
+def by_otsu(image: np.ndarray, bins: int = 256) -> np.ndarray:
+    """Otsu's two thresholds; water is the largest of the three classes.
+
+    Where water is the lowest class the other two are both conductive, where it is the highest both resistive.
+    """
+    low, high = otsu(image[np.isfinite(image)], bins)
+    kind = (image > low).astype(int) + (image > high)
+    inside = np.isfinite(image)
+    water = int(np.argmax(np.bincount(kind[inside], minlength=3)))
+    return np.where(inside & (kind < water), 1, np.where(inside & (kind > water), 2, 0))
+
+
+def otsu(values: np.ndarray, bins: int) -> tuple[float, float]:
+    """The two thresholds with the largest variance between classes (Otsu 1979)."""
+    counts, edges = np.histogram(values, bins)
+    share = np.concatenate([[0], np.cumsum(counts)]) / len(values)
+    moment = np.concatenate([[0], np.cumsum(counts * (edges[1:] + edges[:-1]) / 2)]) / len(values)
+
+    def between(start, stop):
+        weight = share[stop] - share[start]
+        return np.where(weight > 0, (moment[stop] - moment[start]) ** 2 / np.where(weight > 0, weight, 1), 0)
+
+    i, j = np.triu_indices(bins + 1, 1)
+    best = np.argmax(between(0, i) + between(i, j) + between(j, bins))
+    return float(edges[i[best]]), float(edges[j[best]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, map_coordinates
+from scipy.ndimage import distance_transform_edt, label, map_coordinates, maximum
 
 from benchmarks.ktc2023.readings import PIXELS
 from benchmarks.ktc2023.tank import Tank
@@ -23,9 +23,19 @@ def pixels(tank: Tank, values: np.ndarray) -> np.ndarray:
     return np.where(x**2 + y**2 <= 1, image, np.nan)
 
 
-def by_thresholds(image: np.ndarray, low: float, high: float) -> np.ndarray:
-    """1 below `low`, 2 above `high`, 0 between and outside."""
-    return np.where(image < low, 1, np.where(image > high, 2, 0))
+def by_peaks(image: np.ndarray, least: float, share: float) -> np.ndarray:
+    """1 where log(σ/water) is low, 2 where it is high, 0 elsewhere.
+
+    An inclusion is a connected part beyond `least` either way; of it the pixels beyond the `share` of its own
+    extreme are kept, since the blur of an edge is the wider the farther it lies from the electrodes.
+    """
+    kinds = np.zeros(image.shape, int)
+    for kind, height in ((1, -np.nan_to_num(image)), (2, np.nan_to_num(image))):
+        part, count = label(height > least)
+        if count:
+            top = np.concatenate([[np.inf], np.atleast_1d(maximum(height, part, np.arange(1, count + 1)))])
+            kinds[height > np.maximum(least, share * top[part])] = kind
+    return kinds
 
 
 def by_otsu(image: np.ndarray, bins: int = 256) -> np.ndarray:

@@ -136,7 +136,9 @@ TURNED = ("quad, 20°", "triangle, 20°")
 
 PROBLEMS = (
     Problem("patch_poisson", (8, 16, 33), (16,), EXACT, "linear, hence exact", ("quad", "triangle", *TURNED)),
-    Problem("patch_elasticity", (8, 16, 33), (16,), EXACT, "linear, hence exact", ("quad", "triangle", *TURNED)),
+    Problem(
+        "patch_elasticity", (8, 16, 33), (16,), EXACT, "linear, hence exact", ("quad", "triangle", *TURNED)
+    ),
     Problem("disk_membrane", (16, 32, 64, 128), (8, 16, 32), SMOOTH, "u = (R² - r²)/4"),
     Problem("disk_poisson", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),
     Problem("disk_elasticity", (16, 32, 64, 128), (8, 16, 32), SMOOTH, MANUFACTURED),

@@ -1,4 +1,4 @@
-"""The organisers' kind of method, written anew: one linear step with a smooth prior, and Otsu's thresholds."""
+"""The organisers' kind of method, written anew: one linear step with a smooth prior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tank: its electrode model, the water fitted to the empty tank, and data in the form that solves want."""
+"""The tank: its electrode model, the water fitted to the empty tank, and data as solves want them."""
 
 from __future__ import annotations
 
@@ -86,8 +86,11 @@ class Differences:
 
 
 def differences(empty: Readings, target: Readings, share: float, floor: float) -> Differences:
-    """**Arguments:** the noise's standard deviation as a `share` of each voltage, and its `floor` as a share of
-    the largest."""
+    """What changed from `empty` to `target`.
+
+    **Arguments:** the noise's standard deviation as a `share` of each voltage, and its `floor` as a share of
+    the largest.
+    """
     change = target.voltages - empty.voltages
     rows, columns = np.isfinite(change).any(1), np.isfinite(change).any(0)
     change, currents = change[rows][:, columns], target.currents[:, columns]

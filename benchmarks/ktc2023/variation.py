@@ -13,9 +13,9 @@ from benchmarks.ktc2023.tank import Differences, Tank, predicted
 
 @dataclass(frozen=True)
 class Settings:
-    """`weight` of the variation, its smoothing `corner`, the pull to water `damping`, `steps`, `bound` of logs."""
+    """`weight` of the variation and its smoothing `corner`, the pull to water `damping`, `bound` of the logs."""
 
-    weight: float = 30.0
+    weight: float = 5.0
     corner: float = 0.02
     damping: float = 0.01
     steps: int = 10
@@ -26,7 +26,6 @@ def jumps(tank: Tank) -> tuple[csr_array, csr_array]:
     """Differences to the right and upward neighbour of each square inside; rows of zeros at the rim."""
     rows, columns = tank.model.shape
     number = np.full((rows + 1, columns + 1), -1)
-    number[:-1, :-1].flat[:] = -1
     number[:-1, :-1][tank.model.inside] = np.arange(len(tank.inside))
     here = number[:-1, :-1][tank.model.inside]
     made = []
@@ -42,9 +41,9 @@ def jumps(tank: Tank) -> tuple[csr_array, csr_array]:
 def by_variation(tank: Tank, data: Differences, start: np.ndarray, settings: Settings) -> np.ndarray:
     """log(σ/water) on the squares inside, from `start`.
 
-    Minimises ½ |data - F(x) + F(0)|² + weight Σ sqrt(|grad x|² + corner²) + ½ damping |x|², grad by differences
-    of neighbours, with lagged diffusivity; each step solves in the space of the data, and is halved until the
-    objective falls.
+    Minimises ½ |data - F(x) + F(0)|² + weight Σ sqrt(|grad x|² + corner²) + ½ damping |x|², where grad are
+    differences of neighbours, with lagged diffusivity (Vogel and Oman 1996); each step solves in the space of
+    the data, and is halved until the objective falls.
     """
     across, up = jumps(tank)
     empty, _ = predicted(tank, np.zeros(len(start)), data)

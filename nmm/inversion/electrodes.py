@@ -65,8 +65,8 @@ class Electrodes:
     def solve(self, conductivity, impedance) -> "Potentials":
         """The potentials of unit voltages.
 
-        **Arguments:** `conductivity` σ (rows, columns), row 0 at the bottom, or a number; contact `impedance` z
-        (electrodes,), in units of length over conductivity, or a number.
+        **Arguments:** `conductivity` σ (rows, columns), row 0 at the bottom, or a number; contact `impedance`
+        z (electrodes,), in units of length over conductivity, or a number.
 
         **Raises:** `InputError` for values that are not positive.
         """

@@ -13,7 +13,7 @@ from benchmarks.ktc2023.tank import Differences, Tank, predicted
 
 @dataclass(frozen=True)
 class Settings:
-    """`weight` of the variation and its smoothing `corner`, the pull to water `damping`, `bound` of the logs."""
+    """`weight` of the variation, its smoothing `corner`, the pull to water `damping`, `steps` and `bound`."""
 
     weight: float = 5.0
     corner: float = 0.02

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import cast
+
 import numpy as np
-from scipy.ndimage import distance_transform_edt, label, map_coordinates, maximum
+from scipy.ndimage import distance_transform_edt, label, map_coordinates
 
 from benchmarks.ktc2023.readings import PIXELS
 from benchmarks.ktc2023.tank import Tank
+
+SMALLEST = math.pi / 4 * (math.pi * PIXELS / 32) ** 2
+"""Pixels of a disk as wide as the electrodes lie apart: the data say little of anything smaller."""
 
 
 def pixels(tank: Tank, values: np.ndarray) -> np.ndarray:
@@ -23,19 +30,26 @@ def pixels(tank: Tank, values: np.ndarray) -> np.ndarray:
     return np.where(x**2 + y**2 <= 1, image, np.nan)
 
 
-def by_peaks(image: np.ndarray, least: float, share: float) -> np.ndarray:
+def by_peaks(image: np.ndarray, least: float, share: float, smallest: float = SMALLEST) -> np.ndarray:
     """1 where log(σ/water) is low, 2 where it is high, 0 elsewhere.
 
     An inclusion is a connected part beyond `least` either way; of it the pixels beyond the `share` of its own
-    extreme are kept, since the blur of an edge is the wider the farther it lies from the electrodes.
+    extreme are kept, since the blur of an edge is the wider the farther it lies from the electrodes. Parts of
+    fewer than `smallest` pixels are left out.
     """
     kinds = np.zeros(image.shape, int)
     for kind, height in ((1, -np.nan_to_num(image)), (2, np.nan_to_num(image))):
-        part, count = label(height > least)
-        if count:
-            top = np.concatenate([[np.inf], np.atleast_1d(maximum(height, part, np.arange(1, count + 1)))])
-            kinds[height > np.maximum(least, share * top[part])] = kind
+        top = np.where(height > least, over_parts(height, height > least, np.max), np.inf)
+        high = height > np.maximum(least, share * top)
+        kinds[high & (over_parts(np.ones(image.shape), high, np.sum) >= smallest)] = kind
     return kinds
+
+
+def over_parts(values: np.ndarray, mask: np.ndarray, reduce: Callable) -> np.ndarray:
+    """At the pixels of each connected part of `mask`: `reduce` of the values there; zero elsewhere."""
+    part, count = cast("tuple[np.ndarray, int]", label(mask))
+    found = [0.0, *(reduce(values[part == number]) for number in range(1, count + 1))]
+    return np.array(found)[part]
 
 
 def by_otsu(image: np.ndarray, bins: int = 256) -> np.ndarray:

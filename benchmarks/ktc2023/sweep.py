@@ -89,6 +89,7 @@ def run(quick: bool, report: Report) -> dict:
         checks,
         quick=quick,
         about="KTC2023: the training targets, with levels 2 to 7 made from the same readings",
+        calibration_seconds=ready,
         published=PUBLISHED,
         best={**vars(best), "score": float(np.mean(list(scores[best].values())))},
         images={"truth": {str(target): runs(truth) for target, truth in truths.items()}, "found": drawn},
@@ -158,14 +159,15 @@ def judged(rows: Sequence[Mapping], misfit: Mapping[str, float], quick: bool) ->
     ]
 
 
-def runs(image: np.ndarray) -> list[list[int]]:
-    """Where in the flat image a run of one class starts, and its class."""
+def runs(image: np.ndarray) -> str:
+    """An image, row after row, as "length*class" of its runs of one class."""
     flat = image.ravel()
     starts = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1])
-    return [starts.tolist(), flat[starts].tolist()]
+    lengths = np.diff([*starts, flat.size])
+    return " ".join(f"{n}*{kind}" for n, kind in zip(lengths, flat[starts], strict=True))
 
 
-def image_of(runs: Sequence[Sequence[int]]) -> np.ndarray:
+def image_of(runs: str) -> np.ndarray:
     """(256, 256): the image of its runs."""
-    starts, kinds = runs
-    return np.repeat(kinds, np.diff([*starts, PIXELS**2])).reshape(PIXELS, PIXELS)
+    lengths, kinds = np.array([run.split("*") for run in runs.split()], int).T
+    return np.repeat(kinds, lengths).reshape(PIXELS, PIXELS)

@@ -104,9 +104,10 @@ def test_segmentations_find_both_kinds():
     image[10:20, 10:20], image[40:50, 30:50] = -2.0, 1.0
     wanted = np.where(image < 0, 1, np.where(image > 0, 2, 0))
     np.testing.assert_array_equal(by_otsu(image), wanted)
-    np.testing.assert_array_equal(by_peaks(image, 0.3, 0.6), wanted)
+    np.testing.assert_array_equal(by_peaks(image, 0.3, 0.6, 50), wanted)
     image[9, 10:20] = -1.0
-    np.testing.assert_array_equal(by_peaks(image, 0.3, 0.6), wanted)
+    np.testing.assert_array_equal(by_peaks(image, 0.3, 0.6, 50), wanted)
+    np.testing.assert_array_equal(by_peaks(image, 0.3, 0.6, 150), np.where(wanted == 2, 2, 0))
     assert not by_peaks(0.1 * image, 0.3, 0.6).any()
 
 

@@ -28,8 +28,8 @@ A linear step has errors of its own to allow for, which grow with the change of 
 class Method:
     """The weight of the total variation, and the thresholds of `segment.by_peaks`."""
 
-    weight: float = 5.0
-    least: float = 0.3
+    weight: float = 3.0
+    least: float = 0.4
     share: float = 0.6
 
 

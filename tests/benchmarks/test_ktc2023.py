@@ -6,7 +6,7 @@ from scipy.io import loadmat
 
 import nmm
 from benchmarks.ktc2023 import __main__ as program
-from benchmarks.ktc2023 import reconstruct, sweep
+from benchmarks.ktc2023 import pages, reconstruct, sweep
 from benchmarks.ktc2023.readings import PIXELS, kept, read, read_truth
 from benchmarks.ktc2023.score import REACH, WIDTH, score, similarity
 from benchmarks.ktc2023.segment import by_otsu, by_peaks, pixels
@@ -130,3 +130,13 @@ def test_the_program_goes_from_folder_to_folder(tmp_path):
     assert image.shape == (PIXELS, PIXELS)
     assert score(read_truth(DATA / "true3.mat"), image) > 0.75
     assert program.main([str(tmp_path / "out"), str(tmp_path / "none"), "1"]) == 2
+
+
+def test_a_quick_run_makes_a_page_and_a_picture(monkeypatch):
+    monkeypatch.setattr(sweep, "WEIGHTS", (5.0,))
+    monkeypatch.setattr(sweep, "GRID", (reconstruct.Method(5.0), reconstruct.Method(5.0, 0.5)))
+    result = sweep.run(True, lambda line: None)
+    assert len(result["rows"]) == 8 and all(-1 <= row["score"] <= 1 for row in result["rows"])
+    page = "\n".join(pages.page(result))
+    assert "| 7 |" in page and "organisers' linear difference method" in page
+    assert len(pages.picture(result).axes) == 12

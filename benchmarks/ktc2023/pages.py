@@ -53,7 +53,8 @@ def page(result: Mapping[str, Any]) -> list[str]:
             [(row["target"], row["weight"], row["least"], row["share"]) for row in chosen],
         ),
         f"With one setting for all, the best on them: {best['score']:.3f} (weight {best['weight']:g},"
-        f" least {best['least']:g}, share {best['share']:g}).",
+        f" least {best['least']:g}, share {best['share']:g});"
+        f" the {len(result['grid'])} settings score {result['grid'][0]:.3f} to {result['grid'][-1]:.3f}.",
         "## Published",
         "Totals over 21 other targets, 3 at each level, which are not at hand here; beside them 21 times the"
         " mean score on the training targets.",

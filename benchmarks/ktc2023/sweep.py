@@ -92,6 +92,7 @@ def run(quick: bool, report: Report) -> dict:
         calibration_seconds=ready,
         published=PUBLISHED,
         best={**vars(best), "score": float(np.mean(list(scores[best].values())))},
+        grid=sorted(float(np.mean(list(found.values()))) for found in scores.values()),
         images={"truth": {str(target): runs(truth) for target, truth in truths.items()}, "found": drawn},
     )
 

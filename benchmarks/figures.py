@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from benchmarks.curves import groups, rate
+from benchmarks.ktc2023 import pages
 from nmm.results.files import replacing
 
 DPI = {"profile": 220}
@@ -315,4 +316,5 @@ DRAWINGS = {
     "forward": forward,
     "fracture": fracture,
     "profile": profile,
+    "ktc2023": pages.picture,
 }

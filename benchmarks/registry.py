@@ -78,6 +78,11 @@ BENCHMARKS = {
             "effective modulus and permeability of an outcrop with 240 traces",
             "benchmarks.outcrops:kb7",
         ),
+        Benchmark(
+            "ktc2023",
+            "electrical impedance tomography of a real water tank: the Kuopio challenge's training targets",
+            "benchmarks.ktc2023.sweep:run",
+        ),
         Benchmark("kb11", "the same for an outcrop with 707 traces", "benchmarks.outcrops:kb11"),
     )
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import error_tables, speed_tables
+from benchmarks.ktc2023 import pages
 from nmm.results.files import save_text
 
 BODIES = {
@@ -18,6 +19,7 @@ BODIES = {
     "core": speed_tables.core,
     "profile": speed_tables.profile,
     "gpu": speed_tables.gpu,
+    "ktc2023": pages.page,
 }
 
 

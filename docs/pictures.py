@@ -39,6 +39,7 @@ BENCHMARKS = (
     "accuracy.png",
     "forward.png",
     "fracture.png",
+    "ktc2023.png",
     "multigrid.png",
     "profile.png",
     "verification.png",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nmm.fracture.intensity import stress_intensity, tips_left_out
     from nmm.fracture.release import energy_release
     from nmm.inversion import observe, prior
+    from nmm.inversion.electrodes import Electrodes, electrodes, on_circle
     from nmm.inversion.fields import Field, field
     from nmm.inversion.inverse import Estimate, Inverse, inverse
     from nmm.manifold.cut import cut
@@ -51,6 +52,7 @@ _HOMES = {
     "nmm.forward_map": ["Forward", "forward"],
     "nmm.fracture.intensity": ["stress_intensity", "tips_left_out"],
     "nmm.fracture.release": ["energy_release"],
+    "nmm.inversion.electrodes": ["Electrodes", "electrodes", "on_circle"],
     "nmm.inversion.fields": ["Field", "field"],
     "nmm.inversion.inverse": ["Estimate", "Inverse", "inverse"],
     "nmm.manifold.cut": ["cut"],
@@ -68,13 +70,14 @@ _MODULES = {"observe": "nmm.inversion.observe", "prior": "nmm.inversion.prior"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Estimate", "Field", "Forward",
-    "GeometryError", "GridValue", "InputError", "Inverse", "Manifold", "Model", "Multigrid", "NmmError",
-    "NotConverged", "ParameterError", "PrecisionError", "Problem", "Solution", "Stack", "UnbalancedError",
-    "__version__", "batch", "bond", "cut", "disk", "elasticity", "energy_release", "field", "fixed",
-    "flux", "forward", "inverse", "lattice", "observe", "point_load", "poisson", "polygon", "pressure",
-    "prior", "problem", "read_cracks", "read_domain", "read_regions", "rectangle", "robin", "stack",
-    "stress_intensity", "tips_left_out", "traction", "value",
+    "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Electrodes", "Estimate", "Field",
+    "Forward", "GeometryError", "GridValue", "InputError", "Inverse", "Manifold", "Model", "Multigrid",
+    "NmmError", "NotConverged", "ParameterError", "PrecisionError", "Problem", "Solution", "Stack",
+    "UnbalancedError", "__version__", "batch", "bond", "cut", "disk", "elasticity", "electrodes",
+    "energy_release", "field", "fixed", "flux", "forward", "inverse", "lattice", "observe", "on_circle",
+    "point_load", "poisson", "polygon", "pressure", "prior", "problem", "read_cracks", "read_domain",
+    "read_regions", "rectangle", "robin", "stack", "stress_intensity", "tips_left_out", "traction",
+    "value",
 ]  # fmt: skip
 
 

@@ -123,7 +123,7 @@ def hole_and_sensors():
 
 
 def test_every_kind_of_parameter_passes_the_same_tests():
-    """A number, an array with a value per square, a field on a cover of its own and a network, all at once."""
+    """A number, an array with a value per square, a field on its own cover and a network, all at once."""
     random = np.random.default_rng(3)
     net = Net(*(random.standard_normal(shape) for shape in ((2, 4), (4,), (4,))))
     forward = heads(TIGHT, cells=8, conductivity="k*m + n")

@@ -15,6 +15,8 @@ import numpy as np
 from nmm.errors import InputError
 from nmm.inversion.fields import Field, field
 
+PIN = 1e-2
+"""Pull towards the start that makes total variation definite."""
 KINK = 1e-3
 """Differences between neighbours below which total variation is rounded off."""
 
@@ -90,12 +92,13 @@ def tv(name: str, cell: float | None = None, weight: float | None = None) -> Pri
         dx, dy = spacing_of(origin[name])
 
         def slopes(u):
-            return jnp.diff(u, axis=1)[:-1] / dx, jnp.diff(u, axis=0)[:, :-1] / dy
+            across = jnp.diff(u, axis=1, append=u[:, -1:])
+            return across / dx, jnp.diff(u, axis=0, append=u[-1:]) / dy
 
         steep = KINK / np.sqrt(dx * dy)
         across, up = slopes(before)
         root = (dx * dy / jnp.sqrt(across**2 + up**2 + steep**2)) ** 0.5 * scale
-        pin = 1e-4 * np.sqrt(dx * dy) * (v - grid_of(origin[name], name)).ravel()  # so that it is definite
+        pin = PIN * np.sqrt(dx * dy) * (v - grid_of(origin[name], name)).ravel()  # so that it is definite
         return jnp.concatenate([*((root * s).ravel() for s in slopes(v)), pin])
 
     def spread(value, box):

@@ -86,7 +86,7 @@ def spectrum(whitened, residual, prior_jacobian, prior_residual) -> Spectrum:
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     data = vectors.T @ (whitened.T @ residual)
     prior = vectors.T @ (prior_jacobian.T @ prior_residual) if len(prior_residual) else np.zeros(len(values))
-    seen = values > 1e-13 * max(values.max(initial=0.0), 1e-300)
+    seen = values > 1e-15 * max(values.max(initial=0.0), 1e-300)
     explained = (data[seen] ** 2 / values[seen]).sum()
     free = max(float(residual @ residual - explained), 0.0)
     return Spectrum(

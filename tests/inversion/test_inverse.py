@@ -26,11 +26,11 @@ def heads(solver=None, cells=12, conductivity="k"):
     return nmm.forward(nmm.problem(manifold, nmm.poisson(conductivity, source=source), terms), solver)
 
 
-def plate(solver=None):
+def plate(solver=None, cells=10):
     domain = SQUARE.with_region("in", nmm.disk((0.55, 0.5), 0.22))
     model = nmm.elasticity({"in": "E", "default": 2.0}, "nu")
     terms = [nmm.fixed("x == 0"), nmm.traction("x == 1", ("q", 0.3))]
-    return nmm.forward(nmm.problem(nmm.cut(domain, nmm.lattice(cells=10)), model, terms), solver)
+    return nmm.forward(nmm.problem(nmm.cut(domain, nmm.lattice(cells=cells)), model, terms), solver)
 
 
 def crack_plate(solver=None):
@@ -152,7 +152,7 @@ def test_the_modulus_of_an_inclusion_comes_from_displacements_of_the_boundary():
     noise = 0.01 * float(np.abs(truth).max())
     random = np.random.default_rng(0)
     inverse = nmm.inverse(
-        plate(),
+        plate(cells=24),
         nmm.observe.displacement(around),
         noise=noise,
         bounds={"E": (0, None)},

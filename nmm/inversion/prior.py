@@ -109,7 +109,7 @@ def tv(name: str, cell: float | None = None, weight: float | None = None) -> Pri
 
 def gaussian(name: str, std: float) -> Prior:
     """Every number of a parameter is normal about its start; `std` as for `smooth`."""
-    deviation = checked("std", std)
+    deviation = checked("std", std) or 1.0
 
     def residual(parts, origin, lagged):
         leaves, before = jax.tree.leaves(parts[name]), jax.tree.leaves(origin[name])

@@ -106,7 +106,7 @@ class Inverse:
         given = self.options.rule
         first = 1.0 if isinstance(given, str) else float(given)
         state = State(z, first if priors.is_open else 0.0)  # without such a prior it would be damping
-        mark = fingerprint(target, z, self.options)
+        mark = fingerprint(target, z, self.noise, self.known, self.options)
         if checkpoint is not None and Path(checkpoint).exists():
             state = load(checkpoint, mark)
 
@@ -293,9 +293,10 @@ def inverse(
     )
 
 
-def fingerprint(target: np.ndarray, z: np.ndarray, options: Options) -> str:
-    """What a checkpoint belongs to."""
-    content = target.tobytes() + z.tobytes() + repr((options.loss, options.rule)).encode()
+def fingerprint(target: np.ndarray, z: np.ndarray, noise: Any, known: Any, options: Options) -> str:
+    """What a checkpoint belongs to: everything but the priors and the forward problem."""
+    arrays = [target, z, *map(np.asarray, (noise, *jax.tree.leaves(known)))]
+    content = b"".join(array.tobytes() for array in arrays) + repr((options.loss, options.rule)).encode()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -317,7 +318,7 @@ def load(path: str | os.PathLike, mark: str) -> State:
         ) from None
     if belongs != mark:
         raise InputError(
-            "the checkpoint belongs to other data, another start or another loss",
+            "the checkpoint belongs to other data, another start, noise or loss",
             where=str(path),
             hint="remove it to begin anew",
         )

@@ -109,9 +109,9 @@ def outcrop(result: Mapping[str, Any]) -> Figure:
 def multigrid(result: Mapping[str, Any]) -> Figure:
     """Iterations against the cells, with and without a promise, and seconds against the unknowns with one.
 
-    The ghost penalty of a problem has its colour and crosses.
+    The ghost penalty of a problem has its colour and crosses; markers change where colours begin anew.
     """
-    figure = new_figure(14.0, 5.0)
+    figure = new_figure(14.0, 5.6)
     left, middle, right = figure.subplots(1, 3)
     names = list(dict.fromkeys(row["problem"] for row in result["rows"]))
     problems = [name for name in names if not name.endswith(GHOST)]
@@ -120,7 +120,7 @@ def multigrid(result: Mapping[str, Any]) -> Figure:
     others = [name for name in problems if limits[name] is None]
     for panel, shown in ((left, promised), (middle, others)):
         for number, problem in enumerate(shown):
-            for name, style in ((problem, "o-"), (problem + GHOST, "x--")):
+            for name, style in ((problem, f"{'os^D'[number // 10 % 4]}-"), (problem + GHOST, "x--")):
                 rows = [r for r in result["rows"] if r["problem"] == name and r["shape"] == "quad"]
                 rows = [r for r in rows if r["iterations"]]
                 label = problem if name == problem else None
@@ -136,7 +136,7 @@ def multigrid(result: Mapping[str, Any]) -> Figure:
         panel.set_xlabel("cells along the longer side, quad lattice")
         panel.set_ylim(bottom=0)
         if shown:
-            panel.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
+            panel.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
     left.set_ylabel("iterations to 1e-8")
     left.set_title("with a promise", fontsize=9)
     middle.set_title("observed", fontsize=9)

@@ -6,7 +6,8 @@ import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -142,36 +143,39 @@ def solve(
     """Solve a case; write solution, figures, summary and report."""
     stages = _stages(quiet, verbose)
     case = _read(case_file, settings, stages)
-    from nmm.run import save_failed, solve_case
+    from nmm.run import solve_case
     from nmm.tables import solution_table
 
     directory = _directory(output, case)
     if converge is not None:
         return _converge(case, converge, directory, stages)
-    try:
+    with _failure_saved(case, directory, stages):
         run = solve_case(case, stages)
-    except InputError:
-        raise
-    except Exception as error:  # whatever failed, DIR must not go on showing an earlier run's results
-        save_failed(case, error, directory, stages)
-        raise
     run.save(directory, stages)
     _print(solution_table(run, directory), quiet)
     return DONE if run.converged else FAILED
 
 
-def _converge(case: Case, count: int, directory: Path, stages: Stages) -> int:
-    from nmm.convergence import converge
-    from nmm.run import save_failed
-    from nmm.tables import convergence_table, solution_table
-
+@contextmanager
+def _failure_saved(case: Case, directory: Path, stages: Stages) -> Iterator[None]:
+    """Whatever fails in the block but the input, DIR must not go on showing an earlier run's results."""
     try:
-        found = converge(case, count, stages)
+        yield
     except InputError:
         raise
     except Exception as error:
+        from nmm.run import save_failed
+
         save_failed(case, error, directory, stages)
         raise
+
+
+def _converge(case: Case, count: int, directory: Path, stages: Stages) -> int:
+    from nmm.convergence import converge
+    from nmm.tables import convergence_table, solution_table
+
+    with _failure_saved(case, directory, stages):
+        found = converge(case, count, stages)
     found.save(directory, stages)
     _print(solution_table(found.run, directory), stages.quiet)
     _print(convergence_table(found.refinement, Console().width), stages.quiet)
@@ -198,23 +202,18 @@ def invert(
     stages = _stages(quiet, verbose)
     case = _read(case_file, settings, stages)
     from nmm.invert import CHECKPOINT, invert_case
-    from nmm.run import save_failed
     from nmm.tables import estimate_table
 
     directory = _directory(output, case)
     try:
-        found = invert_case(case, directory, stages, resume)
-        found.save(directory, stages)
-    except InputError:
-        raise
+        with _failure_saved(case, directory, stages):
+            found = invert_case(case, directory, stages, resume)
+            found.save(directory, stages)
     except KeyboardInterrupt:
         if not (directory / CHECKPOINT).exists():
             raise
         complain(f"interrupted; what was found is in {directory / CHECKPOINT}, --resume goes on from it")
         return INTERRUPTED
-    except Exception as error:
-        save_failed(case, error, directory, stages)
-        raise
     _print(estimate_table(found, directory), quiet)
     return DONE if found.converged else FAILED
 

@@ -36,7 +36,7 @@ def read(path: Path, level: int = 1) -> Readings:
         raise InputError(f"found the level {level}, expected 1 to 7")
     try:
         given = loadmat(path)
-    except (OSError, ValueError, NotImplementedError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:  # the last is SciPy's answer to version 7.3
         raise InputError(f"{path}: {error}", hint="the challenge's files are MATLAB's, version 5") from error
     suffix = "ref" if "Uelref" in given else ""
     currents, pattern = named(given, f"Inj{suffix}", path), named(given, "Mpat", path)

@@ -186,11 +186,10 @@ def test_gradients_pass_the_taylor_test_and_batches_agree():
     def value(young):
         return jnp.sum(forward({"E": young}).at(points) ** 2)
 
-    slope = float(jax.jit(jax.grad(value))(2.5))
-    gap = [abs(float(value(2.5 + e) - value(2.5)) - e * slope) for e in (1e-1, 5e-2)]
-    assert np.log2(gap[0] / gap[1]) == pytest.approx(2, abs=0.1)
-    several = jax.vmap(value)(jnp.array([2.0, 2.5]))
-    assert several[1] == pytest.approx(float(value(2.5)), rel=1e-10)
+    values, slopes = jax.jit(jax.vmap(jax.value_and_grad(value)))(jnp.array([2.5, 2.55, 2.6]))
+    gap = np.abs(values[1:] - values[0] - slopes[0] * np.array([0.05, 0.1]))
+    assert np.log2(gap[1] / gap[0]) == pytest.approx(2, abs=0.1)
+    assert values[0] == pytest.approx(float(value(2.5)), rel=1e-10)
 
 
 def test_a_shape_derivative_agrees_with_differences_of_new_cuts():
@@ -213,9 +212,8 @@ def test_a_shape_derivative_agrees_with_differences_of_new_cuts():
 
 @pytest.mark.parametrize("make", [potential, elastic])
 def test_multigrid_does_not_slow_down_on_triangles_of_order_one(make):
-    for cells in (16, 32):
-        problem = make(DOMAINS["disk"], cover("triangle", 1, cells=cells, angle=10.0))
-        assert nmm.forward(problem, nmm.Multigrid())().stats.iterations <= 14
+    problem = make(DOMAINS["disk"], cover("triangle", 1, cells=32, angle=10.0))
+    assert nmm.forward(problem, nmm.Multigrid())().stats.iterations <= 14
 
 
 @pytest.mark.parametrize("order", ORDERS)

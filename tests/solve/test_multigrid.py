@@ -179,7 +179,7 @@ def test_a_cycle_in_single_precision_costs_no_iterations(domain):
 
 
 def test_a_cycle_is_the_same_on_every_device(monkeypatch):
-    problem = elastic(CRACK, 48)
+    problem = elastic(CRACK, 24)
     form, data = form_of(problem, {})
     discretisation, levels, steps, _ = arrays_of(problem)
     system = system_of(form, data, {}, discretisation)

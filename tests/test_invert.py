@@ -100,7 +100,7 @@ def test_a_search_that_ends_early_is_code_1_and_writes_its_results(tmp_path, cap
 
 
 def test_a_conductivity_field_is_found_from_heads(tmp_path):
-    assert invert("heads", tmp_path, "--set", "inverse.unknown.k.cell=0.25", "--set", "cover.cells=20") == 0
+    assert invert("heads", tmp_path, "--set", "inverse.unknown.k.cell=0.25") == 0
     found = summary(tmp_path)
     with np.load(tmp_path / "estimate.npz") as arrays:
         estimate, truth, std = (arrays[f"{key}.k"] for key in ("params", "truth", "std"))

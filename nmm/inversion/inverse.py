@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from nmm.forward_map import Forward
 from nmm.inversion.noise import Whitener
 from nmm.inversion.posterior import Posterior
 from nmm.inversion.prior import Prior
+from nmm.inversion.recut import Differences, Recut
 from nmm.inversion.search import Model, Options, Regulariser, State, objective, search
 from nmm.inversion.strength import RULES, Spectrum
 from nmm.inversion.transforms import Unknowns, unknowns_of
@@ -160,14 +161,14 @@ class Inverse:
         spread = [self._spread(start) for start in starts]
         unknowns, model, priors = self._model(spread[0])
         z = np.stack([np.asarray(unknowns.vector(start)) for start in spread])
-        predicted, good = jax.jit(lambda many: jax.lax.map(model.predict, many))(jnp.asarray(z))
+        predicted = model.many(z)
         whiten, priors = Whitener(self.noise, len(target)), priors.about(z[0])
         strength = 1.0 if isinstance(self.options.rule, str) else float(self.options.rule)
 
         def rated(i: int) -> float:
-            if not (np.all(good[i]) and np.isfinite(predicted[i]).all()):
+            if not np.isfinite(predicted[i]).all():
                 return np.inf
-            residual = whiten(target - np.asarray(predicted[i]))
+            residual = whiten(target - predicted[i])
             return objective(
                 self.options.loss, residual, priors.known(z[i], z[i]), priors.free(z[i], z[i]), strength
             )
@@ -215,6 +216,11 @@ class Inverse:
         unknowns = unknowns_of(start, self.bounds)
         key = tuple(sorted(unknowns.bounds.items())), jax.tree.structure(start), unknowns.size
         if key not in self.compiled:
+            if isinstance(self.forward, Recut):
+                given = replace(self.forward, solve=lambda p: self.forward({**self.known, **p}))
+                model = Differences(given, self.observe, unknowns)
+                self.compiled[key] = unknowns, model, Regulariser(self.priors, unknowns)
+                return self.compiled[key]
 
             def predict(z):
                 solution = self.forward({**self.known, **unknowns.params(z)})
@@ -224,10 +230,9 @@ class Inverse:
         return self.compiled[key]
 
     def _check(self, model: Model, z: np.ndarray, target: np.ndarray):
-        shape = jax.eval_shape(model.predict, jnp.asarray(z))[0].shape
-        if shape != target.shape:
+        if (length := model.length(z)) != len(target):
             raise InputError(
-                f"found {len(target)} data, expected {shape[0]} as the observation makes them",
+                f"found {len(target)} data, expected {length} as the observation makes them",
                 where="inverse.data",
             )
 

@@ -26,7 +26,18 @@ class Model:
     def __init__(self, predict: Callable[[Any], tuple[Any, Any]], by_rows: bool | None):
         self.predict, self.by_rows = jax.jit(predict), by_rows
         self._rows, self._columns = jax.jit(partial(rows, predict)), jax.jit(partial(columns, predict))
+        self._many = jax.jit(lambda z: jax.lax.map(predict, z))
         self.count = 0
+
+    def length(self, z: np.ndarray) -> int:
+        """Number of data."""
+        return jax.eval_shape(self.predict, jnp.asarray(z))[0].shape[0]
+
+    def many(self, z: np.ndarray) -> np.ndarray:
+        """Data (s, d) of several z (s, n) by one compiled program, nan where the solver did not converge."""
+        self.count += len(z)
+        data, good = self._many(jnp.asarray(z))
+        return np.where(np.asarray(good)[:, None], np.asarray(data), np.nan)
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
         """Data (d,), nan where the solver did not converge."""

@@ -82,6 +82,13 @@ class Unknowns:
     unravel: Any
     size: int
 
+    @property
+    def names(self) -> list[str]:
+        """The parameter that each number of z (size,) belongs to."""
+        parts = self.unravel(jnp.zeros(self.size))
+        named = {k: jax.tree.map(lambda v, k=k: [k] * v.size, part) for k, part in parts.items()}
+        return jax.tree.leaves(named)
+
     def params(self, z):
         """Parameters by name from z (size,)."""
         parts = self.unravel(z)

@@ -191,11 +191,12 @@ class Inversion:
             f"{steps}, {stats.forward_solves} forward solves; mean square of the residuals "
             f"{stats.misfit:.3g} (1: as the noise is)"
         )
+        notes = "".join(f" {note[0].upper()}{note[1:]}." for note in stats.notes if self.converged)
         if self.strength is None:
-            return f"{text}."
+            return f"{text}.{notes}"
         return (
             f"{text}, strength of the prior {self.strength:.3g}; the data determine {stats.seen[0]} of "
-            f"{stats.seen[1]} numbers better than the prior does."
+            f"{stats.seen[1]} numbers better than the prior does.{notes}"
         )
 
     def save(self, directory: Path, stages: Stages) -> None:
@@ -239,6 +240,8 @@ def invert_case(case: Case, directory: Path, stages: Stages, resume: bool = Fals
         estimate = _search(solve, asked, checkpoint, stages)
     if not estimate.result.converged:
         stages.warn(f"the search ended early: {estimate.result.message.removeprefix('not converged: ')}")
+    for note in estimate.stats.notes if estimate.result.converged else ():
+        stages.warn(note)
     compiling = clock.seconds
     found = {name: value if callable(value) else float(value) for name, value in estimate.params.items()}
     run = solved(case, solve, {**asked.known, **found}, stages)

@@ -30,8 +30,8 @@ class InverseStats:
 
     `misfit` is the mean square of the residuals in standard deviations (1: the data are fitted as well as
     their noise allows); `strength` of the prior and the `curve` it was chosen from, if it was; `seen`, how
-    many combinations of the unknowns the data determine better than the prior, of how many; `history`, step
-    by step.
+    many combinations of the unknowns the data determine better than the prior, of how many; `history`, the
+    start and each step; `notes`, sentences on what data, noise and prior leave to be wished for.
     """
 
     iterations: int
@@ -41,6 +41,7 @@ class InverseStats:
     seen: tuple[int, int]
     history: list[dict[str, float]]
     curve: dict[str, np.ndarray] | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,8 @@ class Inverse:
         """The estimate from `data` (n,), searched for from `start`, parameters by name.
 
         **Arguments:** `progress(iteration, objective)` is called after every step; `checkpoint`, a file
-        that is written after every step and gone on from when it is there.
+        that is written after every step and gone on from when it is there. It knows its problem by data,
+        start, noise and by what forward problem and priors say at one more point, which costs a solve.
 
         **Raises:** `NotConverged` unless `throw=False`; `InputError` for data or a start that do not fit.
         """
@@ -104,11 +106,12 @@ class Inverse:
         whiten = Whitener(self.noise, len(target))
         priors = priors.about(z)
         given = self.options.rule
-        first = 1.0 if isinstance(given, str) else float(given)
+        first, mark = 1.0 if isinstance(given, str) else float(given), ("", np.zeros(0))
         state = State(z, first if priors.is_open else 0.0)  # without such a prior it would be damping
-        mark = fingerprint(target, z, self.noise, self.known, self.options)
-        if checkpoint is not None and Path(checkpoint).exists():
-            state = load(checkpoint, mark)
+        if checkpoint is not None:
+            mark = fingerprint(target, z, self.noise, self.known, self.options), sounded(model, priors, z)
+            if Path(checkpoint).exists():
+                state = load(checkpoint, mark)
 
         def told(now: State):
             if progress is not None:
@@ -130,10 +133,11 @@ class Inverse:
             (int((found.spectrum.values > strength).sum()), unknowns.size),
             found.state.history,
             found.curve,
+            found.notes,
         )
-        result = Result(found.converged, found.message)
+        result = Result(found.converged, "; ".join((found.message, *found.notes)))
         if self.throw and not found.converged:
-            raise NotConverged(f"{found.message} (mean square of the residuals {stats.misfit:.3g})")
+            raise NotConverged(f"{result.message} (mean square of the residuals {stats.misfit:.3g})")
         best = found.state.z
         return Estimate(
             unknowns.params(jnp.asarray(best)),
@@ -293,34 +297,57 @@ def inverse(
     )
 
 
+Mark = tuple[str, np.ndarray]
+"""What a checkpoint belongs to: `fingerprint` and `sounded`."""
+
+
 def fingerprint(target: np.ndarray, z: np.ndarray, noise: Any, known: Any, options: Options) -> str:
-    """What a checkpoint belongs to: everything but the priors and the forward problem."""
+    """A hash of data, start, noise, what is known, and of how to search."""
     arrays = [target, z, *map(np.asarray, (noise, *jax.tree.leaves(known)))]
     content = b"".join(array.tobytes() for array in arrays) + repr((options.loss, options.rule)).encode()
     return hashlib.sha256(content).hexdigest()
 
 
-def save(path: str | os.PathLike, state: State, mark: str):
+def sounded(model: Model, priors: Regulariser, z: np.ndarray) -> np.ndarray:
+    """What the forward problem and the priors say near the start, which tells them from others.
+
+    No two unknowns are alike there, since much cancels where they are.
+    """
+    near = z + 0.1 * np.cos(np.arange(1, len(z) + 1))
+    return np.concatenate([model(near), priors.known(near, near), priors.free(near, near)])
+
+
+def save(path: str | os.PathLike, state: State, mark: Mark):
     """Write a checkpoint, atomically."""
     with replacing(path) as temporary, open(temporary, "wb") as file:
         text = json.dumps([state.strength, state.damping, state.iteration, state.history])
-        np.savez(file, z=state.z, state=text, mark=mark)
+        np.savez(file, z=state.z, state=text, mark=mark[0], sounded=mark[1])
 
 
-def load(path: str | os.PathLike, mark: str) -> State:
+def load(path: str | os.PathLike, mark: Mark) -> State:
     """Read a checkpoint. **Raises:** `InputError` for one of another problem."""
     try:
         with np.load(path) as found:
-            z, text, belongs = found["z"], str(found["state"]), str(found["mark"])
+            z, text, belongs = found["z"], str(found["state"]), (str(found["mark"]), found["sounded"])
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"it is not a checkpoint ({error})", where=str(path), hint="give another file, or remove it"
         ) from None
-    if belongs != mark:
-        raise InputError(
-            "the checkpoint belongs to other data, another start, noise or loss",
-            where=str(path),
-            hint="remove it to begin anew",
-        )
+    if belongs[0] != mark[0]:
+        raise other(path, "other data, another start, noise or loss")
+    if not alike(belongs[1], mark[1]):
+        raise other(path, "another forward problem, observation or prior")
     strength, damping, iteration, history = json.loads(text)
     return State(z, strength, damping, iteration, history)
+
+
+def alike(before: np.ndarray, now: np.ndarray) -> bool:
+    """Whether two soundings are the same but for the tolerance of a solve."""
+    if before.shape != now.shape:
+        return False
+    size = np.abs(now[np.isfinite(now)]).max(initial=0.0)
+    return bool(np.allclose(before, now, rtol=1e-5, atol=1e-5 * size, equal_nan=True))
+
+
+def other(path: str | os.PathLike, what: str) -> InputError:
+    return InputError(f"the checkpoint belongs to {what}", where=str(path), hint="remove it to begin anew")

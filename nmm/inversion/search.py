@@ -17,7 +17,8 @@ from nmm.inversion.strength import Spectrum, spectrum
 from nmm.inversion.transforms import Unknowns
 
 FIRST, MOST = 1e-3, 1e8
-"""Damping at the start relative to the largest eigenvalue, and where the search gives up."""
+"""Damping at the start, and where the search gives up: relative to the strength of the prior, or without one
+to the largest eigenvalue. With the prior of total variation the latter is huge, and means nothing."""
 
 
 class Model:
@@ -67,6 +68,9 @@ class Regulariser:
         moved.start = jnp.asarray(origin)
         return moved
 
+    def __bool__(self) -> bool:
+        return any(self.parts)
+
     @property
     def is_open(self) -> bool:
         """Whether a strength is to be chosen."""
@@ -113,6 +117,7 @@ class Found:
     curve: dict[str, np.ndarray] | None
     converged: bool
     message: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -160,15 +165,17 @@ def search(
                 wanted = float(np.clip(wanted, state.strength / 30, state.strength * 30))
             state.strength = wanted
         value = objective(loss, residual, known, free, state.strength)
+        if not state.history:
+            state.history.append(entry(state, value, residual))
         if converged or state.iteration >= options.limit:
             break
         top = max(found.values.max(initial=0.0), state.strength)
         if not top > 0:
             message = "stagnated: the data do not depend on the unknowns at all"
             break
-        moved, stuck = False, False
+        moved, stuck, size = False, False, state.strength or top
         while not moved and not stuck:
-            step = found.step(state.strength, state.damping * top)
+            step = found.step(state.strength, state.damping * size)
             trial = z + step
             prediction = model(trial)
             if np.isfinite(prediction).all():
@@ -183,29 +190,50 @@ def search(
             if not moved:
                 small = np.abs(step).max() <= 1e-9 * (1 + np.abs(z).max())
                 state.damping *= 5
-                stuck = small or state.damping > MOST
+                stuck = small or state.damping * size > MOST * top
         state.iteration += 1
         if moved:
             gain = (value - fresh) / max(abs(value), 1e-300)
             z, data = trial, prediction
             state.z = z
             state.damping = max(state.damping / 5, 1e-12)
-            state.history.append(
-                {
-                    "objective": float(fresh),
-                    "misfit": float(np.mean(whiten(target - data) ** 2)),
-                    "strength": float(state.strength),
-                    "damping": float(state.damping),
-                    "time": time.time(),
-                }
-            )
+            state.history.append(entry(state, fresh, whiten(target - data)))
             told(state)
             converged = gain <= options.tolerance and not (chosen and state.iteration < 4)
         else:
             converged = True
         if converged:
             message = "converged: the objective no longer falls"
-    return Found(state, data, found, curve, converged, message)
+    return Found(state, data, found, curve, converged, message, notes(found, curve, state, options, priors))
+
+
+def entry(state: State, value: float, residual: np.ndarray) -> dict[str, float]:
+    """A line of the history; `residual` in standard deviations."""
+    return {
+        "objective": float(value),
+        "misfit": float(np.mean(residual**2)),
+        "strength": float(state.strength),
+        "damping": float(state.damping),
+        "time": time.time(),
+    }
+
+
+def notes(found: Spectrum, curve, state: State, options: Options, priors: "Regulariser") -> tuple[str, ...]:
+    """Sentences on what a search that may well have converged leaves to be wished for."""
+    made = []
+    if curve is not None and options.rule == "discrepancy" and curve["misfit"].min() > found.count:
+        least = curve["misfit"].min() / found.count
+        made.append(
+            f"no strength of the prior fits the data to their noise (mean square of the residuals at least "
+            f"{least:.3g} to first order): doubt the noise, the model or the cover"
+        )
+    unseen = int((found.values <= 1e-12 * found.values.max(initial=0.0)).sum())
+    if unseen and not priors:
+        made.append(
+            f"the data leave {unseen} of {len(found.values)} combinations of the unknowns open, and no prior "
+            f"speaks of them: add one"
+        )
+    return tuple(made)
 
 
 def objective(loss: str, residual, known, free, strength: float) -> float:

@@ -14,6 +14,8 @@ from nmm.errors import InputError
 RULES = ("discrepancy", "l-curve", "evidence")
 RANGE = np.geomspace(1e-10, 1e10, 201)
 """Strengths that are tried, relative to the largest eigenvalue."""
+MOST_TAKEN = 0.5
+"""Share of the data that parameters may take up at the corner of the L-curve: beyond it they fit noise."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,22 @@ class Spectrum:
             return float(strengths[(score - 0.5 * (misfits + strengths * sizes)).argmax()]), curve
         if rule != "l-curve":
             raise InputError(f'found strength "{rule}", expected a number or one of {", ".join(RULES)}')
-        x, y = np.log(np.maximum(misfits, 1e-300)), np.log(np.maximum(sizes, 1e-300))
-        dx, dy = np.gradient(x), np.gradient(y)
-        bend = (dx * np.gradient(dy) - dy * np.gradient(dx)) / np.maximum(dx**2 + dy**2, 1e-12) ** 1.5
-        inner = slice(5, -5)
-        return float(strengths[inner][np.abs(bend[inner]).argmax()]), curve
+        return float(strengths[self._corner(strengths, misfits, sizes)]), curve
+
+    def _corner(self, strengths, misfits, sizes) -> int:
+        """The strength farthest below the chord of the L-curve (Satopää and others 2011), by number.
+
+        Between the strengths at which the parameters take up one number of the data and `MOST_TAKEN` of them:
+        curves of steep spectra are stairs, whose sharpest bend may be anywhere.
+        """
+        taken = (self.values / (self.values + strengths[:, None])).sum(1)
+        low = np.searchsorted(-taken, -MOST_TAKEN * self.count)
+        high = np.searchsorted(-taken, -1.0, "right") - 1
+        if high - low < 2:  # the data say next to nothing
+            return int(min(low, len(strengths) - 1))
+        x, y = (np.log(np.maximum(v[low : high + 1], 1e-300)) for v in (misfits, sizes))
+        across, up = (np.ptp(v) or 1.0 for v in (x, y))
+        return int(low + ((x - x[0]) / across + (y - y[-1]) / up).argmin())
 
 
 def spectrum(whitened, residual, prior_jacobian, prior_residual) -> Spectrum:

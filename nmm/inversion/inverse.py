@@ -14,10 +14,11 @@ import numpy as np
 
 from nmm.errors import InputError, NotConverged
 from nmm.forward_map import Forward
+from nmm.inversion.model import Model
 from nmm.inversion.noise import Whitener
 from nmm.inversion.posterior import Posterior
 from nmm.inversion.prior import Prior
-from nmm.inversion.search import Model, Options, Regulariser, State, objective, search
+from nmm.inversion.search import Options, Regulariser, State, objective, search
 from nmm.inversion.strength import RULES, Spectrum
 from nmm.inversion.transforms import Unknowns, unknowns_of
 from nmm.results.files import replacing
@@ -28,14 +29,16 @@ from nmm.solve.linear import Result
 class InverseStats:
     """How a search went.
 
-    `misfit` is the mean square of the residuals in standard deviations (1: the data are fitted as well as
-    their noise allows); `strength` of the prior and the `curve` it was chosen from, if it was; `seen`, how
-    many combinations of the unknowns the data determine better than the prior, of how many; `history`, the
-    start and each step; `notes`, sentences on what data, noise and prior leave to be wished for.
+    `derivative_solves`, tangent and adjoint ones. `misfit` is the mean square of the residuals in standard
+    deviations (1: the data are fitted as well as their noise allows); `strength` of the prior and the `curve`
+    it was chosen from, if it was; `seen`, how many combinations of the unknowns the data determine better
+    than the prior, of how many; `history`, the start and each step; `notes`, sentences on what data, noise
+    and prior leave to be wished for.
     """
 
     iterations: int
     forward_solves: int
+    derivative_solves: int
     misfit: float
     strength: float
     seen: tuple[int, int]
@@ -72,7 +75,7 @@ class Inverse:
     bounds: Mapping[str, Any]
     known: Mapping[str, Any]
     options: Options
-    by_rows: bool | None
+    jacobian: str
     throw: bool
     compiled: dict[Any, Any]
 
@@ -119,7 +122,7 @@ class Inverse:
             if checkpoint is not None:
                 save(checkpoint, now, mark)
 
-        before = model.count
+        before, products = model.count, model.products
         try:
             found = search(model, target, whiten, priors, state, self.options, told)
         except FloatingPointError as error:
@@ -128,9 +131,10 @@ class Inverse:
         stats = InverseStats(
             found.state.iteration,
             model.count - before,
+            model.products - products,
             float(np.mean(whiten(target - found.data) ** 2)),
             strength,
-            (int((found.spectrum.values > strength).sum()), unknowns.size),
+            (found.spectrum.seen(strength), unknowns.size),
             found.state.history,
             found.curve,
             found.notes,
@@ -224,7 +228,7 @@ class Inverse:
                 solution = self.forward({**self.known, **unknowns.params(z)})
                 return jnp.ravel(jnp.asarray(self.observe(solution))), converged(solution)
 
-            self.compiled[key] = unknowns, Model(predict, self.by_rows), Regulariser(self.priors, unknowns)
+            self.compiled[key] = unknowns, Model(predict, self.jacobian), Regulariser(self.priors, unknowns)
         return self.compiled[key]
 
     def _check(self, model: Model, z: np.ndarray, target: np.ndarray):
@@ -240,6 +244,9 @@ def converged(solution: Any) -> Any:
     """Whether a solution may be used: its result code says so, if it has one."""
     code = getattr(solution, "code", None)
     return jnp.ones((), bool) if code is None else jnp.asarray(code) == 0
+
+
+HOW = ("auto", "rows", "columns", "products")
 
 
 def inverse(
@@ -268,8 +275,9 @@ def inverse(
     priors without a standard deviation, a number or how to choose it: "discrepancy" (the smoothest that
     fits the data to their noise), "l-curve" or "evidence"; `loss` "gaussian", or "huber" and "student" for
     data with outliers; `tolerance`, the relative decrease at which the search ends; `jacobian` by "rows"
-    (an adjoint solve for each datum), "columns" (a tangent solve for each unknown), or "auto", what is
-    less; `throw`, whether a search that does not converge raises.
+    (an adjoint solve for each datum), "columns" (a tangent solve for each unknown), "products" (never
+    formed: a tangent or adjoint solve for each product in conjugate gradients and Lanczos' method), or
+    "auto", what is less; `throw`, whether a search that does not converge raises.
 
     **Raises:** `InputError` for an option that does not exist.
     """
@@ -278,9 +286,15 @@ def inverse(
         raise InputError(
             f'loss must be "gaussian", "huber" or "student", found "{loss}"', where="inverse.loss"
         )
-    if jacobian not in ("auto", "rows", "columns"):
+    if jacobian not in HOW:
         raise InputError(
-            f'jacobian must be "auto", "rows" or "columns", found "{jacobian}"', where="inverse.jacobian"
+            f'jacobian must be one of {", ".join(HOW)}, found "{jacobian}"', where="inverse.jacobian"
+        )
+    if jacobian == "products" and not priors:
+        raise InputError(
+            "the Jacobian by its products needs a prior, which says what the data leave open",
+            where="inverse.jacobian",
+            hint="add one, nmm.prior.gaussian for instance",
         )
     rule = "discrepancy" if strength is None else strength
     if isinstance(rule, str) and rule not in RULES:
@@ -290,10 +304,9 @@ def inverse(
         )
     if not isinstance(rule, str) and not (np.isfinite(rule) and rule >= 0):
         raise InputError(f"strength must be at least 0, found {rule}", where="inverse.strength")
-    by_rows = {"auto": None, "rows": True, "columns": False}[jacobian]
     options = Options(tolerance, max_iterations, loss, rule)
     return Inverse(
-        forward, observe, priors, noise, dict(bounds or {}), dict(known or {}), options, by_rows, throw, {}
+        forward, observe, priors, noise, dict(bounds or {}), dict(known or {}), options, jacobian, throw, {}
     )
 
 

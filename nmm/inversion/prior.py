@@ -28,13 +28,15 @@ class Prior:
     `residual(parts, origin, lagged)` turns numbers by name, those of the start and those that weights are
     taken from into a vector. `strength` is a factor of it that is known, or None: to be chosen. `names` are
     the parameters that it speaks of; `spread(name, value, box)` makes a field of one that was given as a
-    number.
+    number. `reach`: how many nodes away one residual looks at most, within one array; None: nothing is known
+    of it.
     """
 
     names: tuple[str, ...]
     residual: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
     known: bool
     spread: Callable[[Any, Any], Any] | None = None
+    reach: int | None = None
 
 
 def checked(what: str, value: float | None) -> float | None:
@@ -76,7 +78,7 @@ def smooth(name: str, length: float, std: float | None = None, cell: float | Non
     def spread(value, box):
         return field(box, min(apart, *sides(box)), value, margin=reach / 2)
 
-    return Prior((name,), residual, deviation is not None, spread)
+    return Prior((name,), residual, deviation is not None, spread, 1)
 
 
 def tv(name: str, cell: float | None = None, weight: float | None = None) -> Prior:
@@ -104,7 +106,7 @@ def tv(name: str, cell: float | None = None, weight: float | None = None) -> Pri
     def spread(value, box):
         return field(box, cell or min(sides(box)) / 8, value)
 
-    return Prior((name,), residual, factor is not None, spread)
+    return Prior((name,), residual, factor is not None, spread, 1)
 
 
 def gaussian(name: str, std: float) -> Prior:
@@ -115,7 +117,7 @@ def gaussian(name: str, std: float) -> Prior:
         leaves, before = jax.tree.leaves(parts[name]), jax.tree.leaves(origin[name])
         return jnp.concatenate([jnp.ravel(a - b) / deviation for a, b in zip(leaves, before, strict=True)])
 
-    return Prior((name,), residual, True)
+    return Prior((name,), residual, True, None, 0)
 
 
 def function(of: Callable[[Mapping[str, Any]], Any], *names: str) -> Prior:

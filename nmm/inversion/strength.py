@@ -6,6 +6,7 @@ the minimiser for the strength λ of the prior is known for every λ.
 
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 from scipy.linalg import eigh
 
@@ -32,6 +33,44 @@ class Spectrum:
     free: float
     count: int
 
+    def weight(self, strength: float) -> float:
+        """λ: the strength, and what of a prior is always there."""
+        return strength
+
+    @property
+    def top(self) -> float:
+        """The largest eigenvalue."""
+        return float(self.values.max(initial=0.0))
+
+    def seen(self, strength: float) -> int:
+        """How many directions the data determine better than the prior."""
+        return int((self.values > self.weight(strength)).sum())
+
+    def truncation(self, strength: float) -> float:
+        """The largest relative error of a variance by eigenvalues that were left out: none were."""
+        return 0.0
+
+    def root(self, strength: float) -> np.ndarray:
+        """B (n, n) with B Bᵀ = (H + λQ)⁻¹; without end where neither data nor prior say anything."""
+        with np.errstate(divide="ignore"):
+            return self.vectors / np.sqrt(self.values + strength)
+
+    def covariance(self, strength: float) -> np.ndarray:
+        """(H + λQ)⁻¹ (n, n)."""
+        root = self.root(strength)
+        return root @ root.T
+
+    def deviation(self, strength: float) -> np.ndarray:
+        """Standard deviations (n,), the root of the covariance's diagonal."""
+        with np.errstate(invalid="ignore"):
+            found = np.sqrt((self.root(strength) ** 2).sum(1))
+        return np.where(np.isnan(found), np.inf, found)
+
+    def draws(self, strength: float, key, count: int) -> np.ndarray:
+        """Normal (count, n) with mean zero and this covariance."""
+        noise = np.asarray(jax.random.normal(key, (count, len(self.vectors))))
+        return noise @ self.root(strength).T
+
     def step(self, strength: float, damping: float = 0.0) -> np.ndarray:
         """The step (n,) of Gauss-Newton for a strength; `damping` as more of the prior's Hessian."""
         slope = self.data - strength * self.prior
@@ -52,7 +91,7 @@ class Spectrum:
 
     def choose(self, rule: str) -> tuple[float, dict[str, np.ndarray]]:
         """The strength that a rule prefers, and the curve it was read from."""
-        top = max(float(self.values.max(initial=0.0)), 1e-300)
+        top = max(self.top, 1e-300)
         strengths = RANGE * top
         misfits, sizes = self.misfits(strengths), self.sizes(strengths)
         curve = {"strength": strengths, "misfit": misfits, "size": sizes}

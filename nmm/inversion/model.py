@@ -68,8 +68,12 @@ class Model:
         return push, back
 
 
-MANY = 300
-"""Data and unknowns beyond which the Jacobian is not formed unless asked for."""
+MANY = 1000
+"""Data and unknowns beyond which the Jacobian is not formed unless asked for.
+
+With 900 data, 961 unknowns and the strength chosen, products took 0.84 of the solves of rows; with a given
+strength 0.2 of them.
+"""
 
 
 def pushed(pull, like, v):

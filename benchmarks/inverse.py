@@ -25,7 +25,7 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
 
     **Raises:** `InputError` when there is none.
     """
-    cells, tank, repeats = (32, 16, 1) if quick else (512, 48, 5)
+    cells, tank, repeats = (32, 16, 1) if quick else (256, 48, 5)
     measurements: dict[str, Callable[[], Iterator[dict]]] = {
         "gradients": partial(gradients, cells, repeats),
         "products": partial(products, cells, repeats),

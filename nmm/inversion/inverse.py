@@ -14,11 +14,12 @@ import numpy as np
 
 from nmm.errors import InputError, NotConverged
 from nmm.forward_map import Forward
+from nmm.inversion.descent import descend
 from nmm.inversion.model import Model
-from nmm.inversion.noise import Whitener
+from nmm.inversion.noise import Whitener, misfit
 from nmm.inversion.posterior import Posterior
 from nmm.inversion.prior import Prior
-from nmm.inversion.search import Options, Regulariser, State, objective, search
+from nmm.inversion.search import Options, Regulariser, State, search
 from nmm.inversion.strength import RULES, Spectrum
 from nmm.inversion.transforms import Unknowns, unknowns_of
 from nmm.results.files import replacing
@@ -76,6 +77,7 @@ class Inverse:
     known: Mapping[str, Any]
     options: Options
     jacobian: str
+    method: str
     throw: bool
     compiled: dict[Any, Any]
 
@@ -124,7 +126,8 @@ class Inverse:
 
         before, products = model.count, model.products
         try:
-            found = search(model, target, whiten, priors, state, self.options, told)
+            find = descend if self.method == "lbfgs" else search
+            found = find(model, target, whiten, priors, state, self.options, told)
         except FloatingPointError as error:
             raise NotConverged(str(error)) from None
         strength = found.state.strength if priors.is_open else 0.0
@@ -176,9 +179,7 @@ class Inverse:
             if not (np.all(good[i]) and np.isfinite(predicted[i]).all()):
                 return np.inf
             residual = whiten(target - np.asarray(predicted[i]))
-            return objective(
-                self.options.loss, residual, priors.known(z[i], z[i]), priors.free(z[i], z[i]), strength
-            )
+            return float(misfit(self.options.loss, residual) + priors.energy(jnp.asarray(z[i]), strength))
 
         order = sorted(range(len(starts)), key=rated)[:refine]
         estimates, failures = [], []
@@ -246,6 +247,8 @@ def converged(solution: Any) -> Any:
     return jnp.ones((), bool) if code is None else jnp.asarray(code) == 0
 
 
+METHODS = {"gauss-newton": 50, "lbfgs": 500}
+"""How to search, and the largest number of iterations unless one is given."""
 HOW = ("auto", "rows", "columns", "products")
 
 
@@ -259,8 +262,9 @@ def inverse(
     strength: str | float | None = None,
     loss: str = "gaussian",
     tolerance: float = 1e-4,
-    max_iterations: int = 50,
+    max_iterations: int | None = None,
     jacobian: str = "auto",
+    method: str = "gauss-newton",
     throw: bool = True,
 ) -> Inverse:
     """The map from data to the parameters that explain them.
@@ -277,7 +281,9 @@ def inverse(
     data with outliers; `tolerance`, the relative decrease at which the search ends; `jacobian` by "rows"
     (an adjoint solve for each datum), "columns" (a tangent solve for each unknown), "products" (never
     formed: a tangent or adjoint solve for each product in conjugate gradients and Lanczos' method), or
-    "auto", what is less; `throw`, whether a search that does not converge raises.
+    "auto", what is less; `method`, "gauss-newton", or "lbfgs" for losses and priors that are no least
+    squares: a gradient by an adjoint solve in each try of a step, a strength that is given, and more steps;
+    `throw`, whether a search that does not converge raises.
 
     **Raises:** `InputError` for an option that does not exist.
     """
@@ -304,9 +310,34 @@ def inverse(
         )
     if not isinstance(rule, str) and not (np.isfinite(rule) and rule >= 0):
         raise InputError(f"strength must be at least 0, found {rule}", where="inverse.strength")
-    options = Options(tolerance, max_iterations, loss, rule)
+    if method not in METHODS:
+        raise InputError(
+            f'method must be one of {", ".join(METHODS)}, found "{method}"', where="inverse.method"
+        )
+    if method == "lbfgs" and isinstance(rule, str) and not all(p.known for p in priors):
+        raise InputError(
+            "L-BFGS does not choose a strength",
+            where="inverse.strength",
+            hint="give a number, or priors with a standard deviation",
+        )
+    if method != "lbfgs" and any(p.residual is None for p in priors):
+        raise InputError(
+            "a prior that is an energy is no least squares", where="inverse.prior", hint='method="lbfgs"'
+        )
+    limit = max_iterations or METHODS[method]
+    options = Options(tolerance, limit, loss, rule)
     return Inverse(
-        forward, observe, priors, noise, dict(bounds or {}), dict(known or {}), options, jacobian, throw, {}
+        forward,
+        observe,
+        priors,
+        noise,
+        dict(bounds or {}),
+        dict(known or {}),
+        options,
+        jacobian,
+        method,
+        throw,
+        {},
     )
 
 

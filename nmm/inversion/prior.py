@@ -26,17 +26,26 @@ class Prior:
     """Residuals of the unbounded numbers; see the functions of this module.
 
     `residual(parts, origin, lagged)` turns numbers by name, those of the start and those that weights are
-    taken from into a vector. `strength` is a factor of it that is known, or None: to be chosen. `names` are
-    the parameters that it speaks of; `spread(name, value, box)` makes a field of one that was given as a
-    number. `reach`: how many nodes away one residual looks at most, within one array; None: nothing is known
-    of it.
+    taken from into a vector; None for an energy that is no least squares. `known`: whether its strength is,
+    or is to be chosen. `names` are the parameters that it speaks of; `spread(value, box)` makes a field of
+    one that was given as a number. `reach`: how many nodes away one residual looks at most, within one array;
+    None: nothing is known of it. `whole(parts, origin)`: the energy, where it is not half the square of the
+    residuals.
     """
 
     names: tuple[str, ...]
-    residual: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
+    residual: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any] | None
     known: bool
     spread: Callable[[Any, Any], Any] | None = None
     reach: int | None = None
+    whole: Callable[[Mapping[str, Any], Any], Any] | None = None
+
+    def energy(self, parts, origin) -> Any:
+        """What it adds to the objective: `whole`, or half the square of its residuals."""
+        if self.whole is not None:
+            return self.whole(parts, origin)
+        assert self.residual is not None
+        return 0.5 * jnp.sum(self.residual(parts, origin, parts) ** 2)
 
 
 def checked(what: str, value: float | None) -> float | None:
@@ -106,7 +115,14 @@ def tv(name: str, cell: float | None = None, weight: float | None = None) -> Pri
     def spread(value, box):
         return field(box, cell or min(sides(box)) / 8, value)
 
-    return Prior((name,), residual, factor is not None, spread, 1)
+    def whole(parts, origin):
+        v = grid_of(parts[name], name)
+        dx, dy = spacing_of(origin[name])
+        across, up = jnp.diff(v, axis=1, append=v[:, -1:]) / dx, jnp.diff(v, axis=0, append=v[-1:]) / dy
+        pin = PIN**2 * dx * dy * (v - grid_of(origin[name], name)) ** 2 / 2
+        return (dx * dy * scale**2 * jnp.sqrt(across**2 + up**2 + KINK**2 / (dx * dy)) + pin).sum()
+
+    return Prior((name,), residual, factor is not None, spread, 1, whole)
 
 
 def gaussian(name: str, std: float) -> Prior:
@@ -123,6 +139,14 @@ def gaussian(name: str, std: float) -> Prior:
 def function(of: Callable[[Mapping[str, Any]], Any], *names: str) -> Prior:
     """Any pure function from the unbounded numbers by name to a vector of residuals."""
     return Prior(names, lambda parts, origin, lagged: jnp.ravel(of(parts)), True)
+
+
+def energy(of: Callable[[Mapping[str, Any]], Any], *names: str) -> Prior:
+    """Any pure function from the unbounded numbers by name to a number, minus the logarithm of a probability.
+
+    For `nmm.inverse(..., method="lbfgs")`, which needs no least squares.
+    """
+    return Prior(names, None, True, whole=lambda parts, origin: of(parts))
 
 
 def grid_of(part: Any, name: str) -> jax.Array:

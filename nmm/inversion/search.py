@@ -29,7 +29,10 @@ class Regulariser:
 
     def __init__(self, priors: Sequence[Prior], unknowns: Unknowns):
         self.start, self.unknowns = jnp.zeros(unknowns.size), unknowns
-        self.parts = [p for p in priors if p.known], [p for p in priors if not p.known]
+        least = [p for p in priors if p.residual is not None]
+        self.parts = [p for p in least if p.known], [p for p in least if not p.known]
+        self.energies = [p for p in priors if p.residual is None]
+        self._curvature = jax.jit(jax.hessian(self._of_energies))
         self._known, self._free = (jax.jit(partial(self._residual, which)) for which in (0, 1))
         self._slopes = [jax.jit(jax.jacfwd(partial(self._residual, which))) for which in (0, 1)]
         self._pushes = [jax.jit(partial(self._push, which)) for which in (0, 1)]
@@ -41,19 +44,33 @@ class Regulariser:
         return moved
 
     def __bool__(self) -> bool:
-        return any(self.parts)
+        return any(self.parts) or bool(self.energies)
 
     @property
     def is_open(self) -> bool:
         """Whether a strength is to be chosen."""
         return bool(self.parts[1])
 
+    def energy(self, z, strength: float):
+        """What all of them add to the objective, traced."""
+        take = self.unknowns.unravel
+        now, origin = take(z), take(self.start)
+        firm, free = (sum(p.energy(now, origin) for p in part) for part in self.parts)
+        return firm + self._of_energies(z) + strength * free
+
+    def _of_energies(self, z):
+        return sum((p.energy(self.unknowns.unravel(z), None) for p in self.energies), jnp.zeros(()))
+
+    def curvature(self, z) -> np.ndarray:
+        """Hessian (n, n) of those that are no least squares."""
+        return np.asarray(self._curvature(jnp.asarray(z)))
+
     def _residual(self, which: int, z, start, lagged):
         if not self.parts[which]:
             return jnp.zeros(0)
         take = self.unknowns.unravel
         now, origin, before = take(z), take(start), take(lagged)
-        return jnp.concatenate([p.residual(now, origin, before) for p in self.parts[which]])
+        return jnp.concatenate([p.residual(now, origin, before) for p in self.parts[which] if p.residual])
 
     def known(self, z, lagged) -> np.ndarray:
         """Residuals of those with a known strength, with weights from `lagged`."""
@@ -285,4 +302,4 @@ def notes(found: Spectrum, curve, state: State, options: Options, priors: "Regul
 
 def objective(loss: str, residual, known, free, strength: float) -> float:
     """½‖data‖² + ½‖known priors‖² + ½ λ ‖others‖²."""
-    return misfit(loss, residual) + 0.5 * float(known @ known) + 0.5 * strength * float(free @ free)
+    return float(misfit(loss, residual)) + 0.5 * float(known @ known) + 0.5 * strength * float(free @ free)

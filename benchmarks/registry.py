@@ -58,6 +58,12 @@ BENCHMARKS = {
             "figure",
         ),
         Benchmark(
+            "inverse",
+            "what derivatives cost: gradients by 1 to 10,000 unknowns, products of Jacobians, a tank",
+            "benchmarks.inverse:run",
+            "figure",
+        ),
+        Benchmark(
             "gpu",
             "seconds, memory and bandwidth on the device that JAX finds, to 64 million unknowns on a GPU",
             "benchmarks.gpu:run",

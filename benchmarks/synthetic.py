@@ -25,6 +25,54 @@ CASES = Path(__file__).parent / "cases" / "inverse"
 FINER = ("cover.angle=17.0", "cover.origin=[0.0137, 0.0071]")
 
 
+def true_solution(case: Case) -> Any:
+    """The forward problem solved for the true values of the case's unknowns."""
+    assert case.spec.inverse is not None
+    truth = {name: table.truth for name, table in case.spec.inverse.unknown.items()}
+    case = case.with_parameters({k: v for k, v in truth.items() if isinstance(v, float)})
+    problem = case.problem()
+    fields = {k: Partial(true_field(v)) for k, v in truth.items() if isinstance(v, str)}
+    return nmm.forward(problem)({**case.values(problem), **fields})
+
+
+def own(case: Case, points: np.ndarray) -> np.ndarray:
+    """Values of our own solution."""
+    return true_solution(case).at(points)
+
+
+def scikit_fem_heads(case: Case, points: np.ndarray) -> np.ndarray:
+    """Heads of scikit-fem's quadratic triangles on the rectangle: -Δu = source, u = 0 on the outline."""
+    import skfem
+    from skfem.models.poisson import laplace
+
+    assert case.spec.inverse is not None
+    truth = {name: table.truth for name, table in case.spec.inverse.unknown.items()}
+    source = parse(str(case.spec.physics.source))
+    cells = int(case.spec.cover.cells or 0)
+    xmin, ymin, xmax, ymax = case.domain().bounds
+    mesh = skfem.MeshTri.init_tensor(
+        np.linspace(xmin, xmax, cells + 1), np.linspace(ymin, ymax, cells // 2 + 1)
+    )
+    basis = skfem.Basis(mesh, skfem.ElementTriP2(), intorder=6)
+
+    @skfem.LinearForm
+    def load(v, w):
+        return source.evaluate({**truth, "x": w.x[0], "y": w.x[1]}) * v
+
+    found = skfem.solve(*skfem.condense(laplace.assemble(basis), load.assemble(basis), D=basis.get_dofs()))
+    return basis.probes(points.T) @ found
+
+
+def true_field(text: str) -> Callable[[Any], Any]:
+    """The function of points (n, 2) that an expression in x and y describes."""
+    expression = parse(text)
+
+    def at(points):
+        return jnp.broadcast_to(expression.evaluate({"x": points[:, 0], "y": points[:, 1]}, jnp), len(points))
+
+    return at
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Where and how exactly the data of one case are taken: `noise` relative to the largest value."""
@@ -38,42 +86,23 @@ class Recipe:
     columns: tuple[int, ...]
     with_std: bool
     seed: int
+    solve: Callable[[Case, np.ndarray], np.ndarray] = own
+    source: str = "%d cells along the longer side, turned"
 
     def make(self) -> str:
         """The text of the data file."""
         case = read_case(CASES / self.case, [f"cover.cells={self.cells}", *FINER])
-        exact = np.asarray(true_solution(case).at(self.points)).reshape(len(self.points), -1)
+        exact = np.asarray(self.solve(case, self.points)).reshape(len(self.points), -1)
         exact = exact[:, list(self.columns)]
         std = float(f"{self.noise * np.abs(exact).max():.2g}")
         noise = std * np.random.default_rng(self.seed).standard_normal(exact.shape)
         rows = np.concatenate([self.points, exact + noise], 1)
         lines = [
-            f"# {self.cells} cells along the longer side, turned; noise {std:g}, seed {self.seed}",
+            f"# {self.source % self.cells}; noise {std:g}, seed {self.seed}",
             self.header + (",std" if self.with_std else ""),
             *(",".join(f"{v:.6g}" for v in row) + (f",{std:g}" if self.with_std else "") for row in rows),
         ]
         return "\n".join(lines) + "\n"
-
-
-def true_solution(case: Case) -> Any:
-    """The forward problem solved for the true values of the case's unknowns."""
-    problem = case.problem()
-    params: dict[str, Any] = case.values(problem)
-    assert case.spec.inverse is not None
-    for name, table in case.spec.inverse.unknown.items():
-        truth = table.truth
-        params[name] = Partial(true_field(truth)) if isinstance(truth, str) else truth
-    return nmm.forward(problem, nmm.Multigrid(1e-10))(params)
-
-
-def true_field(text: str) -> Callable[[Any], Any]:
-    """The function of points (n, 2) that an expression in x and y describes."""
-    expression = parse(text)
-
-    def at(points):
-        return jnp.broadcast_to(expression.evaluate({"x": points[:, 0], "y": points[:, 1]}, jnp), len(points))
-
-    return at
 
 
 def grid(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -88,6 +117,12 @@ def rim() -> np.ndarray:
     return np.concatenate([*sides, np.stack([s[:-1], np.ones(9)], -1)])
 
 
+def three_sides(count: int) -> np.ndarray:
+    """Points on the sides and the top of the unit square."""
+    s = np.linspace(0.04, 0.96, count)
+    return np.concatenate([np.stack(pair, -1) for pair in ((0 * s + 1, s), (0 * s, s), (s, 0 * s + 1))])
+
+
 RECIPES = (
     Recipe(
         "heads.toml", "heads.csv", 90, grid(np.linspace(0.14, 1.86, 10), np.linspace(0.1, 0.9, 6)),
@@ -97,6 +132,11 @@ RECIPES = (
     Recipe(
         "traction.toml", "deflection.csv", 120, grid(np.linspace(0.4, 3.9, 15), np.array([0.02])),
         "x,y,uy", 0.01, (1,), False, 3,
+    ),
+    Recipe("crack.toml", "crack.csv", 64, three_sides(16), "x,y,ux,uy", 0.01, (0, 1), True, 4),
+    Recipe(
+        "source.toml", "wells.csv", 120, grid(np.linspace(0.25, 1.75, 4), np.array([0.2, 0.5, 0.8])),
+        "x,y,value", 0.01, (0,), False, 5, scikit_fem_heads, "scikit-fem, quadratic triangles, %d along",
     ),
 )  # fmt: skip
 

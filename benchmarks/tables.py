@@ -17,6 +17,7 @@ BODIES = {
     "multigrid": speed_tables.multigrid,
     "forward": speed_tables.forward,
     "core": speed_tables.core,
+    "inverse": speed_tables.core,
     "profile": speed_tables.profile,
     "gpu": speed_tables.gpu,
     "ktc2023": pages.page,

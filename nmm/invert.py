@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -14,16 +17,19 @@ from nmm.case import Case
 from nmm.case.question import Question, question
 from nmm.compile_clock import CompileClock
 from nmm.errors import InputError
-from nmm.forward_map import Forward
+from nmm.forward_map import Forward, forward
 from nmm.inversion.fields import Field
 from nmm.inversion.inverse import Estimate, inverse
+from nmm.inversion.recut import recut
 from nmm.progress import Stages
 from nmm.results.drawing import Drawing
 from nmm.results.files import folder
 from nmm.results.inverse_fit import Readings, fit_drawing
 from nmm.results.inverse_maps import map_drawing
 from nmm.results.inverse_search import history_drawing, strength_drawing
+from nmm.results.inverse_shape import Shape, shape_drawing
 from nmm.results.polygons import point_weights
+from nmm.results.solution import Solution
 from nmm.run import Run, cut_case, set_up, solved
 
 CHECKPOINT = "checkpoint.npz"
@@ -151,6 +157,8 @@ class Inversion:
                 places,
                 case.units,
             )
+        if case.shape_parameters.keys() & estimate.params.keys():
+            yield shape_drawing(self.run.solution, *self._shapes(), places, case.units)
         yield fit_drawing(self._readings(), case.units)
         options = self.question.options
         if estimate.stats.curve is not None and self.strength is not None:
@@ -158,6 +166,22 @@ class Inversion:
             yield strength_drawing(estimate.stats.curve, self.strength, rule, len(estimate.data))
         if estimate.stats.history:
             yield history_drawing(estimate.stats.history)
+
+    def _shapes(self) -> tuple[list[Shape], Shape | None]:
+        """Shapes drawn from the posterior, and the true one if the case gives it."""
+        case, estimate, names = self.run.case, self.estimate, self.run.case.shape_parameters
+        drawn, made = [], {}
+        if all(np.isfinite(float(estimate.posterior.std[name])) for name in estimate.params):
+            made = estimate.posterior.samples(jax.random.key(0), 40)
+        for i in range(40 if made else 0):
+            with suppress(InputError):  # a shape that is none
+                drawn.append(Shape.of(case.with_parameters({name: float(v[i]) for name, v in made.items()})))
+        unknown = names.keys() & estimate.params.keys()
+        if not unknown <= self.question.truth.keys():
+            return drawn, None
+        place = np.zeros((1, 2))
+        truth = {name: float(self.question.truth[name](place)[0]) for name in unknown}
+        return drawn, Shape.of(case.with_parameters(truth))
 
     def _readings(self) -> list[Readings]:
         """Measured and predicted values by kind and component."""
@@ -191,11 +215,12 @@ class Inversion:
             f"{steps}, {stats.forward_solves} forward solves; mean square of the residuals "
             f"{stats.misfit:.3g} (1: as the noise is)"
         )
+        notes = "".join(f" {note[0].upper()}{note[1:]}." for note in stats.notes if self.converged)
         if self.strength is None:
-            return f"{text}."
+            return f"{text}.{notes}"
         return (
             f"{text}, strength of the prior {self.strength:.3g}; the data determine {stats.seen[0]} of "
-            f"{stats.seen[1]} numbers better than the prior does."
+            f"{stats.seen[1]} numbers better than the prior does.{notes}"
         )
 
     def save(self, directory: Path, stages: Stages) -> None:
@@ -214,7 +239,8 @@ class Inversion:
             },
         )
         if self.converged:
-            (directory / CHECKPOINT).unlink(missing_ok=True)
+            for path in directory.glob(f"{CHECKPOINT}*"):
+                path.unlink()
 
 
 def described(values: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
@@ -236,12 +262,19 @@ def invert_case(case: Case, directory: Path, stages: Stages, resume: bool = Fals
     checkpoint = _checkpoint(folder(directory) / CHECKPOINT, resume, case)
     clock = CompileClock()
     with stages("search", f"searching for {', '.join(asked.start)}"), case.placed(case.boundary()):
-        estimate = _search(solve, asked, checkpoint, stages)
+        estimate = _search(case, solve, asked, checkpoint, stages)
     if not estimate.result.converged:
         stages.warn(f"the search ended early: {estimate.result.message.removeprefix('not converged: ')}")
+    for note in estimate.stats.notes if estimate.result.converged else ():
+        stages.warn(note)
     compiling = clock.seconds
-    found = {name: value if callable(value) else float(value) for name, value in estimate.params.items()}
-    run = solved(case, solve, {**asked.known, **found}, stages)
+    found: dict[str, Any] = {k: v if callable(v) else float(v) for k, v in estimate.params.items()}
+    if case.shape_parameters.keys() & found.keys():
+        case = case.with_parameters({name: float(value) for name, value in found.items()})
+        solve = set_up(case, cut_case(case, stages), stages)
+        run = solved(case, solve, case.values(solve.problem), stages)
+    else:
+        run = solved(case, solve, {**asked.known, **found}, stages)
     seconds = {**run.seconds}
     seconds["compile"] = (seconds["compile"] or 0.0) + compiling
     seconds["solve"] = (seconds["solve"] or 0.0) + max(0.0, stages.seconds["search"] - compiling)
@@ -249,21 +282,29 @@ def invert_case(case: Case, directory: Path, stages: Stages, resume: bool = Fals
 
 
 def _checkpoint(path: Path, resume: bool, case: Case) -> Path:
-    if resume and not path.exists():
+    kept = list(path.parent.glob(f"{path.name}*"))
+    if resume and not kept:
         raise InputError(
             "there is no interrupted search to go on with",
             where=str(path),
             hint=f"leave --resume out: nmm invert {case.path}",
         )
-    if not resume:
-        path.unlink(missing_ok=True)
+    for old in [] if resume else kept:
+        old.unlink()
     return path
 
 
-def _search(solve: Forward, asked: Question, checkpoint: Path, stages: Stages) -> Estimate:
-    options = asked.options
+def _anew(case: Case, params: dict[str, Any]) -> Solution:
+    """The case cut and solved for other parameters. **Raises:** `InputError`, `NotConverged`."""
+    now = case.with_parameters(params)
+    problem = now.problem()
+    return forward(problem, now.solver())(now.values(problem))
+
+
+def _search(case: Case, solve: Forward, asked: Question, checkpoint: Path, stages: Stages) -> Estimate:
+    options, shape = asked.options, case.shape_parameters
     find = inverse(
-        solve,
+        recut(partial(_anew, case), shape) if shape.keys() & asked.start.keys() else solve,
         asked.observe,
         asked.priors,
         asked.noise,
@@ -279,4 +320,7 @@ def _search(solve: Forward, asked: Question, checkpoint: Path, stages: Stages) -
     def progress(iteration: int, objective: float) -> None:
         stages.step(f"iteration {iteration}: objective {objective:.6g}")
 
+    starts = asked.starts()
+    if len(starts) > 1:
+        return find.multistart(asked.data, starts, 3, progress, checkpoint)
     return find(asked.data, asked.start, progress, checkpoint)

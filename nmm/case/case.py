@@ -21,10 +21,11 @@ from nmm.case.physics_tables import ELASTIC, FLOW, Boundary, GridFile, Material,
 from nmm.case.places import Places
 from nmm.case.positions import Path
 from nmm.case.schema import OutputTable, Spec
-from nmm.case.values import suggestion
+from nmm.case.values import coordinate, formulas, suggestion
 from nmm.cover.lattice import Lattice, lattice
 from nmm.domain import Domain, disk, polygon, read_cracks, read_domain, read_regions, rectangle
 from nmm.errors import CaseError
+from nmm.expressions import parse
 from nmm.manifold.cut import cut
 from nmm.manifold.manifold import Manifold
 from nmm.memory import check_memory
@@ -149,15 +150,22 @@ class Case:
             with self.places.put(*path):
                 return read_domain(self.file(str(shape.file), *path), layer=shape.layer)
         with self.places.put(*path, kind):
-            if shape.rectangle is not None:
-                return rectangle(*shape.rectangle)
-            if shape.circle is not None:
-                return disk(shape.circle[:2], shape.circle[2], name=shape.name)
-            return polygon(shape.polygon)
+            place = self._placed(getattr(shape, kind))
+            if kind == "rectangle":
+                return rectangle(*place)
+            return disk(place[:2], place[2], name=shape.name) if kind == "circle" else polygon(place)
+
+    def _placed(self, value: Any) -> Any:
+        """Coordinates with the values of the parameters in them."""
+        if isinstance(value, tuple):
+            return tuple(map(self._placed, value))
+        return coordinate(float(parse(value).evaluate(self.parameters))) if isinstance(value, str) else value
 
     def _with_crack(self, domain: Domain, crack: Crack, i: int) -> Domain:
         if crack.points is not None:
-            return domain.with_cracks([np.asarray(crack.points)], names=[crack.name], inline=True)
+            return domain.with_cracks(
+                [np.asarray(self._placed(crack.points))], names=[crack.name], inline=True
+            )
         traces = read_cracks(self.file(str(crack.file), "domain", "cracks", i), layer=crack.layer)
         return domain.with_cracks(traces, inline=False)
 
@@ -181,6 +189,29 @@ class Case:
         other = Case(self.path, text, self.spec.model_copy(update={"cover": cover}), self.places)
         other.__dict__["_domain"], other._traces = self.domain(), self._traces
         return other
+
+    @property
+    def shape_parameters(self) -> dict[str, float]:
+        """The parameters that the domain depends on, and what moves it by a quarter of a cell."""
+        places = [formula for _, formula in formulas(self.spec.domain)]
+        names = frozenset().union(*(parse(formula).names for formula in places))
+        values = self.parameters
+
+        def at(name: str, value: float) -> np.ndarray:
+            return np.array([float(parse(f).evaluate({**values, name: value})) for f in places])
+
+        found = {}
+        for name in sorted(names):
+            move = 1e-6 * max(1.0, abs(values[name]))
+            slope = np.abs(at(name, values[name] + move) - at(name, values[name] - move)).max() / (2 * move)
+            found[name] = 0.25 * self.cell / slope if slope > 0 else move
+        return found
+
+    def with_parameters(self, values: Mapping[str, float]) -> Case:
+        """The same case with other values of some parameters."""
+        parameters = {**self.parameters, **{k: v for k, v in values.items() if k in self.parameters}}
+        spec = self.spec.model_copy(update={"parameters": parameters})
+        return Case(self.path, self.text, spec, self.places)
 
     def lattice(self) -> Lattice:
         table = self.spec.cover

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from nmm.case.values import (
-    Box,
     Circle,
     Count,
     EntityName,
@@ -17,6 +16,7 @@ from nmm.case.values import (
     Point,
     Polyline,
     Positive,
+    Rectangle,
     Table,
     Text,
     exactly_one,
@@ -34,7 +34,7 @@ def _file(value: Any) -> Any:
 class Shape(Table):
     """Exactly one of the ways to say where material is."""
 
-    rectangle: Box | None = None
+    rectangle: Rectangle | None = None
     circle: Circle | None = None
     polygon: Polyline | None = None
     file: Text | None = None

@@ -119,6 +119,7 @@ class Inverse(Table):
     loss: Annotated[str, one_of("gaussian", "huber", "student")] = "gaussian"
     max_iterations: Count = 50
     tolerance: Positive = 1e-4
+    starts: Count = 1
 
     @model_validator(mode="after")
     def _whole(self) -> Inverse:
@@ -126,6 +127,13 @@ class Inverse(Table):
             raise wrong("nothing is unknown", "add a table [inverse.unknown.NAME] for a name of [parameters]")
         if self.tolerance >= 1:
             raise wrong(f"found {self.tolerance:g}, expected less than 1", "1e-4 is the default", "tolerance")
+        for name, unknown in self.unknown.items() if self.starts > 1 else ():
+            if unknown.bounds is None or math.isinf(unknown.bounds[1]):
+                raise wrong(
+                    f"found starts = {self.starts}, but no bounds to spread them between",
+                    "add bounds = [low, high]",
+                    ("unknown", name),
+                )
         if self.strength is not None and not any(u.is_open for u in self.unknown.values()):
             raise wrong(
                 "there is no prior whose strength is open",

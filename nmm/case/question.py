@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats.qmc import Halton
 
 from nmm.case.case import Case
 from nmm.case.inverse_tables import Data, Inverse, Unknown
 from nmm.case.measured import Measured, read_measured
 from nmm.case.values import suggestion
-from nmm.errors import CaseError
+from nmm.errors import CaseError, NotYet
 from nmm.expressions import parse
 from nmm.inversion import observe, prior
 from nmm.manifold.locate import locate
@@ -35,6 +36,17 @@ class Question:
     start: dict[str, float]
     known: dict[str, float]
     truth: dict[str, Any]
+
+    def starts(self) -> list[dict[str, float]]:
+        """Where searches may begin: at the start, and spread evenly over the bounds (Halton 1960)."""
+        names, count = list(self.bounds), self.options.starts - 1
+        if not count:
+            return [self.start]
+        places = Halton(len(names), rng=0).random(count)
+        low, high = np.array([self.bounds[name] for name in names]).T
+        spread = low + (0.02 + 0.96 * places) * (high - low)
+        rows = (dict(zip(names, map(float, row), strict=True)) for row in spread)
+        return [self.start, *({**self.start, **row} for row in rows)]
 
     @property
     def data(self) -> np.ndarray:
@@ -65,15 +77,18 @@ def question(case: Case, problem: Problem) -> Question:
             where=places.at(("inverse",)),
             hint='add [[data]] with kind, file = "....csv" and noise',
         )
+    shape = case.shape_parameters
+    if shape.keys() & options.unknown.keys():
+        _check_shape(case, options)
     for name in options.unknown:
-        if name not in problem.parameters:
+        if name not in problem.parameters and name not in shape:
             raise CaseError(
                 "nothing in the problem uses this parameter",
                 where=places.at(("inverse", "unknown", name)),
-                hint=suggestion(name, sorted(problem.parameters)),
+                hint=suggestion(name, sorted({*problem.parameters, *shape})),
             )
     measured = tuple(_measured(case, i, entry, problem.manifold) for i, entry in enumerate(case.spec.data))
-    values = case.values(problem)
+    values = case.parameters
     unknown = options.unknown
     start = {name: values[name] if table.start is None else table.start for name, table in unknown.items()}
     return Question(
@@ -83,13 +98,23 @@ def question(case: Case, problem: Problem) -> Question:
         tuple(made for name, table in unknown.items() if (made := _prior(name, table)) is not None),
         {name: table.bounds for name, table in unknown.items() if table.bounds is not None},
         start,
-        {name: value for name, value in values.items() if name not in unknown},
+        {name: value for name, value in case.values(problem).items() if name not in unknown},
         {
             name: true_value(table.truth, values, problem.manifold)
             for name, table in unknown.items()
             if table.truth is not None
         },
     )
+
+
+def _check_shape(case: Case, options: Inverse) -> None:
+    for name, table in options.unknown.items():
+        if table.is_field:
+            raise NotYet(
+                "not yet: a field together with an unknown shape",
+                where=case.places.at(("inverse", "unknown", name, "prior")),
+                hint='search for numbers: prior = "gaussian" or "none"',
+            )
 
 
 def _measured(case: Case, i: int, entry: Data, manifold: Manifold) -> Measured:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path as FilePath
 from typing import Any, NoReturn
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from nmm.case.case import Case
 from nmm.case.places import Places
 from nmm.case.positions import Path, positions
 from nmm.case.schema import Spec
-from nmm.case.values import Formula, shown, suggestion
+from nmm.case.values import formulas, shown, suggestion
 from nmm.errors import CaseError, InputError, NotYet
 from nmm.expressions import CONSTANTS, FUNCTIONS, VARIABLES, parse
 
@@ -160,20 +160,6 @@ def _explain(error: ValidationError, places: Places) -> NoReturn:
     raise first
 
 
-def _formulas(value: Any, path: Path = ()) -> Iterator[tuple[Path, Formula]]:
-    if isinstance(value, Formula):
-        yield path, value
-    elif isinstance(value, BaseModel):
-        for name, field in type(value).model_fields.items():
-            yield from _formulas(getattr(value, name), (*path, field.alias or name))
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _formulas(item, (*path, name))
-    elif isinstance(value, list | tuple):
-        for i, item in enumerate(value):
-            yield from _formulas(item, (*path, i))
-
-
 def _check_parameters(spec: Spec, places: Places) -> None:
     """Names in expressions have to be parameters, and parameters must not hide what the language knows."""
     for name in spec.parameters:
@@ -184,7 +170,7 @@ def _check_parameters(spec: Spec, places: Places) -> None:
                 where=places.at(("parameters", name)),
                 hint=f"rename it, for example to {name}0" if name.isidentifier() else "rename it",
             )
-    for path, formula in _formulas(spec):
+    for path, formula in formulas(spec):
         for name in sorted(parse(formula).names - spec.parameters.keys()):
             known = [*spec.parameters, *VARIABLES, *CONSTANTS, *FUNCTIONS]
             raise CaseError(

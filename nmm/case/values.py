@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, model_validator
@@ -179,11 +179,20 @@ def coordinate(value: Any) -> float:
     return found
 
 
+def placed(value: Any) -> float | Formula:
+    """A coordinate of the domain, or an expression of parameters alone."""
+    if not isinstance(value, str):
+        return coordinate(value)
+    if used := sorted(parse(value).uses):
+        raise wrong(f'found "{value}", which depends on {used[0]}', "a coordinate may depend on [parameters]")
+    return Formula(value)
+
+
 point = _each(coordinate, 2, "a point [x, y]")
-_polyline = _each(point, None, "a list of points [[x, y], ...]")
+_polyline = _each(_each(placed, 2, "a point [x, y]"), None, "a list of points [[x, y], ...]")
 
 
-def polyline(value: Any) -> tuple[tuple[float, float], ...]:
+def polyline(value: Any) -> tuple[tuple[float | Formula, ...], ...]:
     found = _polyline(value)
     if len(found) < 2:
         raise wrong(f"found {len(found)} points, expected at least two: [[x, y], [x, y], ...]")
@@ -231,11 +240,12 @@ Name = Annotated[str, PlainValidator(name)]
 EntityName = Annotated[str, PlainValidator(entity_name)]
 Scalar = Annotated[float | str, PlainValidator(scalar)]
 Point = Annotated[tuple[float, float], PlainValidator(point)]
-Polyline = Annotated[tuple[tuple[float, float], ...], PlainValidator(polyline)]
+Polyline = Annotated[tuple[tuple[float | str, ...], ...], PlainValidator(polyline)]
 Box = Annotated[
     tuple[float, float, float, float], PlainValidator(_each(coordinate, 4, "[xmin, ymin, xmax, ymax]"))
 ]
-Circle = Annotated[tuple[float, ...], PlainValidator(_each(coordinate, 3, "[cx, cy, radius]"))]
+Rectangle = Annotated[tuple[float | str, ...], PlainValidator(_each(placed, 4, "[xmin, ymin, xmax, ymax]"))]
+Circle = Annotated[tuple[float | str, ...], PlainValidator(_each(placed, 3, "[cx, cy, radius]"))]
 Pair = Annotated[tuple[float | str, ...], PlainValidator(_each(scalar, 2, "two components [x, y]"))]
 Triple = Annotated[tuple[float | str, ...], PlainValidator(_each(scalar, 3, "[xx, yy, xy]"))]
 Components = Annotated[
@@ -249,3 +259,18 @@ Texts = Annotated[tuple[str, ...], PlainValidator(_each(text, None, "a list of t
 Points = Annotated[
     tuple[tuple[float, float], ...], PlainValidator(_each(point, None, "a list of points [[x, y], ...]"))
 ]
+
+
+def formulas(value: Any, path: tuple[Key, ...] = ()) -> Iterator[tuple[tuple[Key, ...], Formula]]:
+    """Every expression in a value, with its path."""
+    if isinstance(value, Formula):
+        yield path, value
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            yield from formulas(getattr(value, name), (*path, field.alias or name))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from formulas(item, (*path, name))
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from formulas(item, (*path, i))

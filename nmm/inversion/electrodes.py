@@ -124,6 +124,21 @@ class Potentials:
         total = csr_array((np.ones(count), (where, np.arange(count))), (math.prod(model.shape), count))
         return (total @ product.reshape(count, -1)).T.reshape(*product.shape[1:], -1)
 
+    def pushed(self, injections, pattern, change) -> np.ndarray:
+        """The derivative (measurements, n) of patternᵀ U along a `change` (rows, columns) of σ: J v."""
+        model = self.model
+        blocks = np.ravel(change)[model.square][:, None, None] * model.stiffness
+        driven, read = (self.phi @ (self.inverse @ given) for given in (injections, pattern))
+        return -(read.T @ (sparse(blocks, model.dofs, len(driven)) @ driven))
+
+    def pulled(self, injections, pattern, weights) -> np.ndarray:
+        """The gradient (rows, columns) by σ of the sum of `weights` (measurements, n) * patternᵀ U: Jᵀ w."""
+        model = self.model
+        driven = (self.phi @ (self.inverse @ injections))[model.dofs]
+        read = (self.phi @ (self.inverse @ (pattern @ weights)))[model.dofs]
+        density = -((model.stiffness @ driven) * read).sum((1, 2))
+        return np.bincount(model.square, density, math.prod(model.shape)).reshape(model.shape)
+
     def by_conductance(self) -> np.ndarray:
         """∂C/∂(1/z_m) (m, electrodes, electrodes): ∫ over electrode m of (φ_k - δ_km)(φ_l - δ_lm)."""
         model, one = self.model, np.eye(len(self.currents))

@@ -14,11 +14,13 @@ import numpy as np
 
 from nmm.errors import InputError, NotConverged
 from nmm.forward_map import Forward
-from nmm.inversion.noise import Whitener
+from nmm.inversion.descent import descend
+from nmm.inversion.model import Model
+from nmm.inversion.noise import Whitener, misfit
 from nmm.inversion.posterior import Posterior
 from nmm.inversion.prior import Prior
-from nmm.inversion.recut import Differences, Recut
-from nmm.inversion.search import Model, Options, Regulariser, State, objective, search
+from nmm.inversion.recut import Differences, Recut, refuse
+from nmm.inversion.search import Options, Regulariser, State, search
 from nmm.inversion.strength import RULES, Spectrum
 from nmm.inversion.transforms import Unknowns, unknowns_of
 from nmm.results.files import replacing
@@ -29,19 +31,22 @@ from nmm.solve.linear import Result
 class InverseStats:
     """How a search went.
 
-    `misfit` is the mean square of the residuals in standard deviations (1: the data are fitted as well as
-    their noise allows); `strength` of the prior and the `curve` it was chosen from, if it was; `seen`, how
-    many combinations of the unknowns the data determine better than the prior, of how many; `history`, step
-    by step.
+    `derivative_solves`, tangent and adjoint ones. `misfit` is the mean square of the residuals in standard
+    deviations (1: the data are fitted as well as their noise allows); `strength` of the prior and the `curve`
+    it was chosen from, if it was; `seen`, how many combinations of the unknowns the data determine better
+    than the prior, of how many; `history`, the start and each step; `notes`, sentences on what data, noise
+    and prior leave to be wished for.
     """
 
     iterations: int
     forward_solves: int
+    derivative_solves: int
     misfit: float
     strength: float
     seen: tuple[int, int]
     history: list[dict[str, float]]
     curve: dict[str, np.ndarray] | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +77,8 @@ class Inverse:
     bounds: Mapping[str, Any]
     known: Mapping[str, Any]
     options: Options
-    by_rows: bool | None
+    jacobian: str
+    method: str
     throw: bool
     compiled: dict[Any, Any]
 
@@ -86,30 +92,29 @@ class Inverse:
         """The estimate from `data` (n,), searched for from `start`, parameters by name.
 
         **Arguments:** `progress(iteration, objective)` is called after every step; `checkpoint`, a file
-        that is written after every step and gone on from when it is there.
+        that is written after every step and gone on from when it is there. It knows its problem by data,
+        start, noise and by what forward problem and priors say at one more point, which costs a solve.
 
         **Raises:** `NotConverged` unless `throw=False`; `InputError` for data or a start that do not fit.
         """
-        target = np.asarray(data, float).ravel()
-        if not np.isfinite(target).all():
-            number = int(np.flatnonzero(~np.isfinite(target))[0])
-            raise InputError(
-                f"datum {number} is {target[number]}, expected a number",
-                where="inverse.data",
-                hint="leave out what was not measured, in the data and in the observation",
-            )
         start = self._spread(start)
-        unknowns, model, priors = self._model(start)
-        z = np.asarray(unknowns.vector(start))
+        made = self._model(start)
+        return self._search(numbers(data), made, np.asarray(made[0].vector(start)), progress, checkpoint)
+
+    def _search(
+        self, target: np.ndarray, made: Any, z: np.ndarray, progress: Any, checkpoint: Any
+    ) -> Estimate:
+        unknowns, model, priors = made
         self._check(model, z, target)
         whiten = Whitener(self.noise, len(target))
         priors = priors.about(z)
         given = self.options.rule
-        first = 1.0 if isinstance(given, str) else float(given)
+        first, mark = 1.0 if isinstance(given, str) else float(given), ("", np.zeros(0))
         state = State(z, first if priors.is_open else 0.0)  # without such a prior it would be damping
-        mark = fingerprint(target, z, self.noise, self.known, self.options)
-        if checkpoint is not None and Path(checkpoint).exists():
-            state = load(checkpoint, mark)
+        if checkpoint is not None:
+            mark = fingerprint(target, z, self.noise, self.known, self.options), sounded(model, priors, z)
+            if Path(checkpoint).exists():
+                state = load(checkpoint, mark)
 
         def told(now: State):
             if progress is not None:
@@ -117,24 +122,27 @@ class Inverse:
             if checkpoint is not None:
                 save(checkpoint, now, mark)
 
-        before = model.count
+        before, products = model.count, model.products
         try:
-            found = search(model, target, whiten, priors, state, self.options, told)
+            find = descend if self.method == "lbfgs" else search
+            found = find(model, target, whiten, priors, state, self.options, told)
         except FloatingPointError as error:
             raise NotConverged(str(error)) from None
         strength = found.state.strength if priors.is_open else 0.0
         stats = InverseStats(
             found.state.iteration,
             model.count - before,
+            model.products - products,
             float(np.mean(whiten(target - found.data) ** 2)),
             strength,
-            (int((found.spectrum.values > strength).sum()), unknowns.size),
+            (found.spectrum.seen(strength), unknowns.size),
             found.state.history,
             found.curve,
+            found.notes,
         )
-        result = Result(found.converged, found.message)
+        result = Result(found.converged, "; ".join((found.message, *found.notes)))
         if self.throw and not found.converged:
-            raise NotConverged(f"{found.message} (mean square of the residuals {stats.misfit:.3g})")
+            raise NotConverged(f"{result.message} (mean square of the residuals {stats.misfit:.3g})")
         best = found.state.z
         return Estimate(
             unknowns.params(jnp.asarray(best)),
@@ -147,19 +155,24 @@ class Inverse:
         )
 
     def multistart(
-        self, data: Any, starts: Sequence[Mapping[str, Any]], refine: int = 3, **options: Any
+        self,
+        data: Any,
+        starts: Sequence[Mapping[str, Any]],
+        refine: int = 3,
+        progress: Callable[[int, float], None] | None = None,
+        checkpoint: str | os.PathLike | None = None,
     ) -> Estimate:
         """The best of several searches: all `starts` are compared first, and the `refine` best searched from.
 
-        The comparison is one compiled program over all starts.
+        The comparison is one compiled program over all starts, unless every one is cut anew. The
+        searches keep a `checkpoint` each, with .0, .1, ... behind its name.
 
         **Raises:** `InputError` for an empty list; `NotConverged` when no search ends well.
         """
         if not starts:
             raise InputError("at least one start is expected", where="inverse.multistart")
-        target = np.asarray(data, float).ravel()
-        spread = [self._spread(start) for start in starts]
-        unknowns, model, priors = self._model(spread[0])
+        target, spread = numbers(data), [self._spread(start) for start in starts]
+        made = unknowns, model, priors = self._model(spread[0])
         z = np.stack([np.asarray(unknowns.vector(start)) for start in spread])
         predicted = model.many(z)
         whiten, priors = Whitener(self.noise, len(target)), priors.about(z[0])
@@ -169,20 +182,20 @@ class Inverse:
             if not np.isfinite(predicted[i]).all():
                 return np.inf
             residual = whiten(target - predicted[i])
-            return objective(
-                self.options.loss, residual, priors.known(z[i], z[i]), priors.free(z[i], z[i]), strength
-            )
+            return float(misfit(self.options.loss, residual) + priors.energy(jnp.asarray(z[i]), strength))
 
         order = sorted(range(len(starts)), key=rated)[:refine]
-        estimates, failures = [], []
-        for i in order:
+        estimates, failures, before = [], [], model.count - len(starts)
+        for number, i in enumerate(order):
+            kept = None if checkpoint is None else Path(f"{checkpoint}.{number}")
             try:
-                estimates.append(self(target, unknowns.params(jnp.asarray(z[i])), **options))
+                estimates.append(self._search(target, made, z[i], progress, kept))
             except NotConverged as error:
                 failures.append(str(error))
         if not estimates:
             raise NotConverged(f"none of {len(order)} searches ended well; the first: {failures[0]}")
-        return min(estimates, key=lambda e: e.stats.misfit)
+        best = min(estimates, key=lambda e: (not e.result.converged, e.stats.misfit))
+        return replace(best, stats=replace(best.stats, forward_solves=model.count - before))
 
     def predict(self, params: Mapping[str, Any]) -> Any:
         """What would be observed of `params`: the data of the forward map, differentiable."""
@@ -212,24 +225,26 @@ class Inverse:
             hint="start from nmm.field(box, cell, value)",
         )
 
-    def _model(self, start: Mapping[str, Any]) -> tuple[Unknowns, Model, Regulariser]:
+    def _model(self, start: Mapping[str, Any]) -> tuple[Unknowns, Any, Regulariser]:
         unknowns = unknowns_of(start, self.bounds)
         key = tuple(sorted(unknowns.bounds.items())), jax.tree.structure(start), unknowns.size
         if key not in self.compiled:
-            if isinstance(self.forward, Recut):
-                given = replace(self.forward, solve=lambda p: self.forward({**self.known, **p}))
-                model = Differences(given, self.observe, unknowns)
-                self.compiled[key] = unknowns, model, Regulariser(self.priors, unknowns)
-                return self.compiled[key]
-
-            def predict(z):
-                solution = self.forward({**self.known, **unknowns.params(z)})
-                return jnp.ravel(jnp.asarray(self.observe(solution))), converged(solution)
-
-            self.compiled[key] = unknowns, Model(predict, self.by_rows), Regulariser(self.priors, unknowns)
+            priors = Regulariser(self.priors, unknowns)
+            self.compiled[key] = unknowns, self._observed(unknowns), priors
         return self.compiled[key]
 
-    def _check(self, model: Model, z: np.ndarray, target: np.ndarray):
+    def _observed(self, unknowns: Unknowns) -> Model | Differences:
+        """The data as a function of the unbounded numbers."""
+        if isinstance(self.forward, Recut):
+            return Differences(self.forward, self.predict, unknowns)
+
+        def predict(z):
+            solution = self.forward({**self.known, **unknowns.params(z)})
+            return jnp.ravel(jnp.asarray(self.observe(solution))), converged(solution)
+
+        return Model(predict, self.jacobian)
+
+    def _check(self, model: Any, z: np.ndarray, target: np.ndarray):
         if (length := model.length(z)) != len(target):
             raise InputError(
                 f"found {len(target)} data, expected {length} as the observation makes them",
@@ -237,10 +252,28 @@ class Inverse:
             )
 
 
+def numbers(data: Any) -> np.ndarray:
+    """Data (n,). **Raises:** `InputError` for one that is no number."""
+    target = np.asarray(data, float).ravel()
+    if not np.isfinite(target).all():
+        number = int(np.flatnonzero(~np.isfinite(target))[0])
+        raise InputError(
+            f"datum {number} is {target[number]}, expected a number",
+            where="inverse.data",
+            hint="leave out what was not measured, in the data and in the observation",
+        )
+    return target
+
+
 def converged(solution: Any) -> Any:
     """Whether a solution may be used: its result code says so, if it has one."""
     code = getattr(solution, "code", None)
     return jnp.ones((), bool) if code is None else jnp.asarray(code) == 0
+
+
+METHODS = {"gauss-newton": 50, "lbfgs": 500}
+"""How to search, and the largest number of iterations unless one is given."""
+HOW = ("auto", "rows", "columns", "products")
 
 
 def inverse(
@@ -253,8 +286,9 @@ def inverse(
     strength: str | float | None = None,
     loss: str = "gaussian",
     tolerance: float = 1e-4,
-    max_iterations: int = 50,
+    max_iterations: int | None = None,
     jacobian: str = "auto",
+    method: str = "gauss-newton",
     throw: bool = True,
 ) -> Inverse:
     """The map from data to the parameters that explain them.
@@ -269,8 +303,11 @@ def inverse(
     priors without a standard deviation, a number or how to choose it: "discrepancy" (the smoothest that
     fits the data to their noise), "l-curve" or "evidence"; `loss` "gaussian", or "huber" and "student" for
     data with outliers; `tolerance`, the relative decrease at which the search ends; `jacobian` by "rows"
-    (an adjoint solve for each datum), "columns" (a tangent solve for each unknown), or "auto", what is
-    less; `throw`, whether a search that does not converge raises.
+    (an adjoint solve for each datum), "columns" (a tangent solve for each unknown), "products" (never
+    formed: a tangent or adjoint solve for each product in conjugate gradients and Lanczos' method), or
+    "auto", what is less; `method`, "gauss-newton", or "lbfgs" for losses and priors that are no least
+    squares: a gradient by an adjoint solve in each try of a step, a strength that is given, and more steps;
+    `throw`, whether a search that does not converge raises.
 
     **Raises:** `InputError` for an option that does not exist.
     """
@@ -279,10 +316,18 @@ def inverse(
         raise InputError(
             f'loss must be "gaussian", "huber" or "student", found "{loss}"', where="inverse.loss"
         )
-    if jacobian not in ("auto", "rows", "columns"):
+    if jacobian not in HOW:
         raise InputError(
-            f'jacobian must be "auto", "rows" or "columns", found "{jacobian}"', where="inverse.jacobian"
+            f'jacobian must be one of {", ".join(HOW)}, found "{jacobian}"', where="inverse.jacobian"
         )
+    if jacobian == "products" and not priors:
+        raise InputError(
+            "the Jacobian by its products needs a prior, which says what the data leave open",
+            where="inverse.jacobian",
+            hint="add one, nmm.prior.gaussian for instance",
+        )
+    if isinstance(forward, Recut):
+        refuse(jacobian, method)
     rule = "discrepancy" if strength is None else strength
     if isinstance(rule, str) and rule not in RULES:
         raise InputError(
@@ -291,41 +336,88 @@ def inverse(
         )
     if not isinstance(rule, str) and not (np.isfinite(rule) and rule >= 0):
         raise InputError(f"strength must be at least 0, found {rule}", where="inverse.strength")
-    by_rows = {"auto": None, "rows": True, "columns": False}[jacobian]
-    options = Options(tolerance, max_iterations, loss, rule)
+    if method not in METHODS:
+        raise InputError(
+            f'method must be one of {", ".join(METHODS)}, found "{method}"', where="inverse.method"
+        )
+    if method == "lbfgs" and isinstance(rule, str) and not all(p.known for p in priors):
+        raise InputError(
+            "L-BFGS does not choose a strength",
+            where="inverse.strength",
+            hint="give a number, or priors with a standard deviation",
+        )
+    if method != "lbfgs" and any(p.residual is None for p in priors):
+        raise InputError(
+            "a prior that is an energy is no least squares", where="inverse.prior", hint='method="lbfgs"'
+        )
+    limit = max_iterations or METHODS[method]
+    options = Options(tolerance, limit, loss, rule)
     return Inverse(
-        forward, observe, priors, noise, dict(bounds or {}), dict(known or {}), options, by_rows, throw, {}
+        forward,
+        observe,
+        priors,
+        noise,
+        dict(bounds or {}),
+        dict(known or {}),
+        options,
+        jacobian,
+        method,
+        throw,
+        {},
     )
 
 
+Mark = tuple[str, np.ndarray]
+"""What a checkpoint belongs to: `fingerprint` and `sounded`."""
+
+
 def fingerprint(target: np.ndarray, z: np.ndarray, noise: Any, known: Any, options: Options) -> str:
-    """What a checkpoint belongs to: everything but the priors and the forward problem."""
+    """A hash of data, start, noise, what is known, and of how to search."""
     arrays = [target, z, *map(np.asarray, (noise, *jax.tree.leaves(known)))]
     content = b"".join(array.tobytes() for array in arrays) + repr((options.loss, options.rule)).encode()
     return hashlib.sha256(content).hexdigest()
 
 
-def save(path: str | os.PathLike, state: State, mark: str):
+def sounded(model: Model, priors: Regulariser, z: np.ndarray) -> np.ndarray:
+    """What the forward problem and the priors say near the start, which tells them from others.
+
+    No two unknowns are alike there, since much cancels where they are.
+    """
+    near = z + 0.1 * np.cos(np.arange(1, len(z) + 1))
+    return np.concatenate([model(near), priors.known(near, near), priors.free(near, near)])
+
+
+def save(path: str | os.PathLike, state: State, mark: Mark):
     """Write a checkpoint, atomically."""
     with replacing(path) as temporary, open(temporary, "wb") as file:
         text = json.dumps([state.strength, state.damping, state.iteration, state.history])
-        np.savez(file, z=state.z, state=text, mark=mark)
+        np.savez(file, z=state.z, state=text, mark=mark[0], sounded=mark[1])
 
 
-def load(path: str | os.PathLike, mark: str) -> State:
+def load(path: str | os.PathLike, mark: Mark) -> State:
     """Read a checkpoint. **Raises:** `InputError` for one of another problem."""
     try:
         with np.load(path) as found:
-            z, text, belongs = found["z"], str(found["state"]), str(found["mark"])
+            z, text, belongs = found["z"], str(found["state"]), (str(found["mark"]), found["sounded"])
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"it is not a checkpoint ({error})", where=str(path), hint="give another file, or remove it"
         ) from None
-    if belongs != mark:
-        raise InputError(
-            "the checkpoint belongs to other data, another start, noise or loss",
-            where=str(path),
-            hint="remove it to begin anew",
-        )
+    if belongs[0] != mark[0]:
+        raise other(path, "other data, another start, noise or loss")
+    if not alike(belongs[1], mark[1]):
+        raise other(path, "another forward problem, observation or prior")
     strength, damping, iteration, history = json.loads(text)
     return State(z, strength, damping, iteration, history)
+
+
+def alike(before: np.ndarray, now: np.ndarray) -> bool:
+    """Whether two soundings are the same but for the tolerance of a solve."""
+    if before.shape != now.shape:
+        return False
+    size = np.abs(now[np.isfinite(now)]).max(initial=0.0)
+    return bool(np.allclose(before, now, rtol=1e-5, atol=1e-5 * size, equal_nan=True))
+
+
+def other(path: str | os.PathLike, what: str) -> InputError:
+    return InputError(f"the checkpoint belongs to {what}", where=str(path), hint="remove it to begin anew")

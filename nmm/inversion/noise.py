@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import jax.numpy as jnp
+import jax.scipy as jsp
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
@@ -38,6 +40,12 @@ class Whitener:
             return solve_triangular(self.factor, values, lower=True)
         return values / self.std.reshape(-1, *(1,) * (values.ndim - 1))
 
+    def traced(self, values: Any) -> Any:
+        """The call for values (count,) that JAX traces."""
+        if self.factor is not None:
+            return jsp.linalg.solve_triangular(jnp.asarray(self.factor), values, lower=True)
+        return values / self.std
+
     def back(self, values: np.ndarray) -> np.ndarray:
         """L⁻ᵀ values, the transpose of the call."""
         if self.factor is not None:
@@ -62,12 +70,14 @@ def weights(loss: str, residual: np.ndarray) -> np.ndarray:
     return np.sqrt((STUDENT + 1) / (STUDENT + size**2))
 
 
-def misfit(loss: str, residual: np.ndarray) -> float:
-    """Minus the logarithm of the likelihood, up to a constant, of residuals in standard deviations."""
+def misfit(loss: str, residual: Any, xp: Any = np) -> Any:
+    """Minus the logarithm of the likelihood, up to a constant, of residuals in standard deviations.
+
+    **Arguments:** `xp`, NumPy, or jax.numpy for residuals that are traced.
+    """
     if loss == "gaussian":
-        return 0.5 * float(residual @ residual)
-    size = np.abs(residual)
+        return 0.5 * residual @ residual
+    size = xp.abs(residual)
     if loss == "huber":
-        inner = size <= HUBER
-        return float(np.where(inner, 0.5 * size**2, HUBER * size - 0.5 * HUBER**2).sum())
-    return float(((STUDENT + 1) / 2 * np.log1p(size**2 / STUDENT)).sum())
+        return xp.where(size <= HUBER, 0.5 * size**2, HUBER * size - 0.5 * HUBER**2).sum()
+    return ((STUDENT + 1) / 2 * xp.log1p(size**2 / STUDENT)).sum()

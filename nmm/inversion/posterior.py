@@ -26,23 +26,20 @@ class Posterior:
     spectrum: Spectrum
     strength: float
 
-    @cached_property
-    def root(self) -> np.ndarray:
-        """B (n, n) with B Bᵀ the covariance; without end where neither data nor prior say anything."""
-        with np.errstate(divide="ignore"):
-            return self.spectrum.vectors / np.sqrt(self.spectrum.values + self.strength)
-
-    @cached_property
+    @property
     def covariance(self) -> np.ndarray:
-        """Covariance (n, n) of the unbounded numbers."""
-        return self.root @ self.root.T
+        """Covariance (n, n) of the unbounded numbers; dense, and made only when asked for."""
+        return self.spectrum.covariance(self.strength)
 
     @cached_property
     def deviation(self) -> np.ndarray:
         """Standard deviations (n,) of the unbounded numbers."""
-        with np.errstate(invalid="ignore"):
-            found = np.sqrt((self.root**2).sum(1))
-        return np.where(np.isnan(found), np.inf, found)
+        return self.spectrum.deviation(self.strength)
+
+    @property
+    def truncation(self) -> float:
+        """The largest relative error of a variance by what a low-rank Hessian leaves out; else 0."""
+        return self.spectrum.truncation(self.strength)
 
     @property
     def std(self) -> dict[str, Any]:
@@ -63,6 +60,5 @@ class Posterior:
 
     def samples(self, key: Any, count: int) -> dict[str, Any]:
         """Draws of the parameters, with a leading axis of length `count`."""
-        noise = np.asarray(jax.random.normal(key, (count, len(self.z))))
-        draws = jnp.asarray(self.z + noise @ self.root.T)
+        draws = jnp.asarray(self.z + self.spectrum.draws(self.strength, key, count))
         return jax.vmap(self.unknowns.params)(draws)

@@ -26,15 +26,26 @@ class Prior:
     """Residuals of the unbounded numbers; see the functions of this module.
 
     `residual(parts, origin, lagged)` turns numbers by name, those of the start and those that weights are
-    taken from into a vector. `strength` is a factor of it that is known, or None: to be chosen. `names` are
-    the parameters that it speaks of; `spread(name, value, box)` makes a field of one that was given as a
-    number.
+    taken from into a vector; None for an energy that is no least squares. `known`: whether its strength is,
+    or is to be chosen. `names` are the parameters that it speaks of; `spread(value, box)` makes a field of
+    one that was given as a number. `reach`: how many nodes away one residual looks at most, within one array;
+    None: nothing is known of it. `whole(parts, origin)`: the energy, where it is not half the square of the
+    residuals.
     """
 
     names: tuple[str, ...]
-    residual: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
+    residual: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any] | None
     known: bool
     spread: Callable[[Any, Any], Any] | None = None
+    reach: int | None = None
+    whole: Callable[[Mapping[str, Any], Any], Any] | None = None
+
+    def energy(self, parts, origin) -> Any:
+        """What it adds to the objective: `whole`, or half the square of its residuals."""
+        if self.whole is not None:
+            return self.whole(parts, origin)
+        assert self.residual is not None
+        return 0.5 * jnp.sum(self.residual(parts, origin, parts) ** 2)
 
 
 def checked(what: str, value: float | None) -> float | None:
@@ -76,7 +87,7 @@ def smooth(name: str, length: float, std: float | None = None, cell: float | Non
     def spread(value, box):
         return field(box, min(apart, *sides(box)), value, margin=reach / 2)
 
-    return Prior((name,), residual, deviation is not None, spread)
+    return Prior((name,), residual, deviation is not None, spread, 1)
 
 
 def tv(name: str, cell: float | None = None, weight: float | None = None) -> Prior:
@@ -104,7 +115,14 @@ def tv(name: str, cell: float | None = None, weight: float | None = None) -> Pri
     def spread(value, box):
         return field(box, cell or min(sides(box)) / 8, value)
 
-    return Prior((name,), residual, factor is not None, spread)
+    def whole(parts, origin):
+        v = grid_of(parts[name], name)
+        dx, dy = spacing_of(origin[name])
+        across, up = jnp.diff(v, axis=1, append=v[:, -1:]) / dx, jnp.diff(v, axis=0, append=v[-1:]) / dy
+        pin = PIN**2 * dx * dy * (v - grid_of(origin[name], name)) ** 2 / 2
+        return (dx * dy * scale**2 * jnp.sqrt(across**2 + up**2 + KINK**2 / (dx * dy)) + pin).sum()
+
+    return Prior((name,), residual, factor is not None, spread, 1, whole)
 
 
 def gaussian(name: str, std: float) -> Prior:
@@ -115,12 +133,20 @@ def gaussian(name: str, std: float) -> Prior:
         leaves, before = jax.tree.leaves(parts[name]), jax.tree.leaves(origin[name])
         return jnp.concatenate([jnp.ravel(a - b) / deviation for a, b in zip(leaves, before, strict=True)])
 
-    return Prior((name,), residual, True)
+    return Prior((name,), residual, True, None, 0)
 
 
 def function(of: Callable[[Mapping[str, Any]], Any], *names: str) -> Prior:
     """Any pure function from the unbounded numbers by name to a vector of residuals."""
     return Prior(names, lambda parts, origin, lagged: jnp.ravel(of(parts)), True)
+
+
+def energy(of: Callable[[Mapping[str, Any]], Any], *names: str) -> Prior:
+    """Any pure function from the unbounded numbers by name to a number, minus the logarithm of a probability.
+
+    For `nmm.inverse(..., method="lbfgs")`, which needs no least squares.
+    """
+    return Prior(names, None, True, whole=lambda parts, origin: of(parts))
 
 
 def grid_of(part: Any, name: str) -> jax.Array:

@@ -57,12 +57,26 @@ def recut(solve: Callable[[dict[str, Any]], Any], step: float | Mapping[str, flo
     return Recut(solve, step)
 
 
-class Differences:
-    """The data of a `Recut` as a function of the unbounded numbers z, and its Jacobian by differences."""
+def refuse(jacobian: str, method: str) -> None:
+    """**Raises:** `InputError` for a way to search that wants derivatives of a compiled map."""
+    for name, value, usual in (("jacobian", jacobian, "auto"), ("method", method, "gauss-newton")):
+        if value != usual:
+            raise InputError(
+                f'found {name}="{value}" with a forward map that cuts anew, which only has differences',
+                where=f"inverse.{name}",
+                hint="leave it out",
+            )
 
-    def __init__(self, forward: Recut, observed: Callable[[Any], Any], unknowns: Unknowns):
-        self.forward, self.observed, self.unknowns = forward, observed, unknowns
-        self.count = 0
+
+class Differences:
+    """The data of a `Recut` as a function of the unbounded numbers z, and its Jacobian by differences.
+
+    `predict` turns parameters into data.
+    """
+
+    def __init__(self, forward: Recut, predict: Callable[[dict[str, Any]], Any], unknowns: Unknowns):
+        self.forward, self.predict, self.unknowns = forward, predict, unknowns
+        self.count, self.products = 0, 0
         self._length: int | None = None
 
     def length(self, z: np.ndarray) -> int:
@@ -72,7 +86,11 @@ class Differences:
         assert self._length is not None
         return self._length
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def how(self, data: int, unknowns: int) -> str:
+        """Always by columns."""
+        return "columns"
+
+    def __call__(self, z: np.ndarray, keep: bool = False) -> np.ndarray:
         """Data (d,), nan where there is no solution."""
         return self.many(z[None])[0]
 
@@ -104,7 +122,7 @@ class Differences:
 
     def _data(self, z: np.ndarray) -> np.ndarray:
         self.count += 1
-        found = np.ravel(np.asarray(self.observed(self.forward(self.unknowns.params(jnp.asarray(z))))))
+        found = np.ravel(np.asarray(self.predict(self.unknowns.params(jnp.asarray(z)))))
         self._length = len(found)
         return found
 

@@ -5,62 +5,23 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.sparse import csr_array
 
+from nmm.inversion.low_rank import FORCING, LowRank
+from nmm.inversion.model import Model
 from nmm.inversion.noise import Whitener, misfit, weights
+from nmm.inversion.precision import colours_of, precision, sparse_jacobian
 from nmm.inversion.prior import Prior
 from nmm.inversion.strength import Spectrum, spectrum
 from nmm.inversion.transforms import Unknowns
 
 FIRST, MOST = 1e-3, 1e8
-"""Damping at the start relative to the largest eigenvalue, and where the search gives up."""
-
-
-class Model:
-    """The data as a function of the unbounded numbers z, and its Jacobian; compiled once."""
-
-    def __init__(self, predict: Callable[[Any], tuple[Any, Any]], by_rows: bool | None):
-        self.predict, self.by_rows = jax.jit(predict), by_rows
-        self._rows, self._columns = jax.jit(partial(rows, predict)), jax.jit(partial(columns, predict))
-        self._many = jax.jit(lambda z: jax.lax.map(predict, z))
-        self.count = 0
-
-    def length(self, z: np.ndarray) -> int:
-        """Number of data."""
-        return jax.eval_shape(self.predict, jnp.asarray(z))[0].shape[0]
-
-    def many(self, z: np.ndarray) -> np.ndarray:
-        """Data (s, d) of several z (s, n) by one compiled program, nan where the solver did not converge."""
-        self.count += len(z)
-        data, good = self._many(jnp.asarray(z))
-        return np.where(np.asarray(good)[:, None], np.asarray(data), np.nan)
-
-    def __call__(self, z: np.ndarray) -> np.ndarray:
-        """Data (d,), nan where the solver did not converge."""
-        self.count += 1
-        data, good = self.predict(jnp.asarray(z))
-        return np.where(good, np.asarray(data), np.nan)
-
-    def jacobian(self, z: np.ndarray, data: int) -> np.ndarray:
-        """Jacobian (d, n): a solve for each datum or for each unknown, whatever is less."""
-        by_rows = data < len(z) if self.by_rows is None else self.by_rows
-        return np.asarray((self._rows if by_rows else self._columns)(jnp.asarray(z)))
-
-
-def rows(predict, z):
-    """Jacobian (d, n) by adjoint solves, one for each datum."""
-    data, pull, _ = jax.vjp(predict, z, has_aux=True)
-    return jax.lax.map(lambda one: pull(one)[0], jnp.eye(len(data), dtype=data.dtype))
-
-
-def columns(predict, z):
-    """Jacobian (d, n) by tangent solves, one for each unknown."""
-    push = lambda one: jax.jvp(lambda v: predict(v)[0], (z,), (one,))[1]  # noqa: E731
-    return jax.lax.map(push, jnp.eye(len(z), dtype=z.dtype)).T
+"""Damping at the start, and where the search gives up: relative to the strength of the prior, or without one
+to the largest eigenvalue. With the prior of total variation the latter is huge, and means nothing."""
 
 
 class Regulariser:
@@ -68,9 +29,13 @@ class Regulariser:
 
     def __init__(self, priors: Sequence[Prior], unknowns: Unknowns):
         self.start, self.unknowns = jnp.zeros(unknowns.size), unknowns
-        self.parts = [p for p in priors if p.known], [p for p in priors if not p.known]
+        least = [p for p in priors if p.residual is not None]
+        self.parts = [p for p in least if p.known], [p for p in least if not p.known]
+        self.energies = [p for p in priors if p.residual is None]
+        self._curvature = jax.jit(jax.hessian(self._of_energies))
         self._known, self._free = (jax.jit(partial(self._residual, which)) for which in (0, 1))
         self._slopes = [jax.jit(jax.jacfwd(partial(self._residual, which))) for which in (0, 1)]
+        self._pushes = [jax.jit(partial(self._push, which)) for which in (0, 1)]
 
     def about(self, origin: np.ndarray) -> "Regulariser":
         """The same, compiled once, about another start."""
@@ -78,17 +43,34 @@ class Regulariser:
         moved.start = jnp.asarray(origin)
         return moved
 
+    def __bool__(self) -> bool:
+        return any(self.parts) or bool(self.energies)
+
     @property
     def is_open(self) -> bool:
         """Whether a strength is to be chosen."""
         return bool(self.parts[1])
+
+    def energy(self, z, strength: float):
+        """What all of them add to the objective, traced."""
+        take = self.unknowns.unravel
+        now, origin = take(z), take(self.start)
+        firm, free = (sum(p.energy(now, origin) for p in part) for part in self.parts)
+        return firm + self._of_energies(z) + strength * free
+
+    def _of_energies(self, z):
+        return sum((p.energy(self.unknowns.unravel(z), None) for p in self.energies), jnp.zeros(()))
+
+    def curvature(self, z) -> np.ndarray:
+        """Hessian (n, n) of those that are no least squares."""
+        return np.asarray(self._curvature(jnp.asarray(z)))
 
     def _residual(self, which: int, z, start, lagged):
         if not self.parts[which]:
             return jnp.zeros(0)
         take = self.unknowns.unravel
         now, origin, before = take(z), take(start), take(lagged)
-        return jnp.concatenate([p.residual(now, origin, before) for p in self.parts[which]])
+        return jnp.concatenate([p.residual(now, origin, before) for p in self.parts[which] if p.residual])
 
     def known(self, z, lagged) -> np.ndarray:
         """Residuals of those with a known strength, with weights from `lagged`."""
@@ -101,6 +83,21 @@ class Regulariser:
     def slopes(self, z, which: int) -> np.ndarray:
         """Jacobian of either, with weights from z."""
         return np.asarray(self._slopes[which](jnp.asarray(z), self.start, jnp.asarray(z)))
+
+    def _push(self, which: int, z, start, directions):
+        """Jacobian times `directions` (k, n), with weights from z."""
+        one = lambda v: jax.jvp(lambda x: self._residual(which, x, start, z), (z,), (v,))[1]  # noqa: E731
+        return jax.vmap(one)(directions)
+
+    def sparse(self, z, which: int) -> csr_array:
+        """The same as `slopes`, sparse."""
+        if not self.parts[which]:
+            return csr_array((0, len(z)))
+        reach, colours = [prior.reach for prior in self.parts[which]], None
+        if None not in reach:
+            colours = colours_of(self.unknowns.unravel(self.start), max(r for r in reach if r is not None))
+        push = partial(self._pushes[which], jnp.asarray(z), self.start)
+        return sparse_jacobian(push, colours, len(z))
 
 
 @dataclass
@@ -124,6 +121,7 @@ class Found:
     curve: dict[str, np.ndarray] | None
     converged: bool
     message: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,8 @@ def search(
 ) -> Found:
     """Levenberg-Marquardt from `state`; `told` hears of every step."""
     z, loss = state.z, options.loss
-    data = model(z)
+    linearised = Linearised(model, whiten, priors, len(target), len(z))
+    data = model(z, linearised.by_products)
     if not np.isfinite(data).all():
         raise FloatingPointError(
             "the forward solve at the start did not converge, or its data are not finite"
@@ -156,32 +155,29 @@ def search(
     converged, message = False, "not converged: the largest number of iterations was reached; allow more"
     while True:
         residual = whiten(target - data)
-        scale = weights(loss, residual)
-        slope = scale[:, None] * whiten(model.jacobian(z, len(target)))
         known, free = priors.known(z, z), priors.free(z, z)
-        found = spectrum(
-            np.concatenate([slope, priors.slopes(z, 0)]) if len(known) else slope,
-            np.concatenate([scale * residual, -known]),
-            priors.slopes(z, 1) if len(free) else np.zeros((0, len(z))),
-            free,
-        )
+        found = linearised(z, residual, weights(loss, residual), known, free)
         if chosen and state.iteration < 8:
+            found = linearised.explored(found, lambda now: now.choose(str(options.rule))[0])
             wanted, curve = found.choose(str(options.rule))
             if state.iteration:  # the linearised problem is far from the true one at first: go down slowly
                 wanted = float(np.clip(wanted, state.strength / 30, state.strength * 30))
             state.strength = wanted
         value = objective(loss, residual, known, free, state.strength)
+        if not state.history:
+            state.history.append(entry(state, value, residual))
         if converged or state.iteration >= options.limit:
             break
-        top = max(found.values.max(initial=0.0), state.strength)
+        weight = found.weight(state.strength)
+        top = max(found.top, weight)
         if not top > 0:
             message = "stagnated: the data do not depend on the unknowns at all"
             break
-        moved, stuck = False, False
+        moved, stuck, size = False, False, weight or top
         while not moved and not stuck:
-            step = found.step(state.strength, state.damping * top)
+            step = found.step(state.strength, state.damping * size)
             trial = z + step
-            prediction = model(trial)
+            prediction = model(trial, linearised.by_products)
             if np.isfinite(prediction).all():
                 fresh = objective(
                     loss,
@@ -194,31 +190,116 @@ def search(
             if not moved:
                 small = np.abs(step).max() <= 1e-9 * (1 + np.abs(z).max())
                 state.damping *= 5
-                stuck = small or state.damping > MOST
+                stuck = small or state.damping * size > MOST * top
         state.iteration += 1
         if moved:
             gain = (value - fresh) / max(abs(value), 1e-300)
             z, data = trial, prediction
             state.z = z
             state.damping = max(state.damping / 5, 1e-12)
-            state.history.append(
-                {
-                    "objective": float(fresh),
-                    "misfit": float(np.mean(whiten(target - data) ** 2)),
-                    "strength": float(state.strength),
-                    "damping": float(state.damping),
-                    "time": time.time(),
-                }
-            )
+            state.history.append(entry(state, fresh, whiten(target - data)))
             told(state)
             converged = gain <= options.tolerance and not (chosen and state.iteration < 4)
         else:
             converged = True
         if converged:
             message = "converged: the objective no longer falls"
-    return Found(state, data, found, curve, converged, message)
+    found = linearised.explored(found, lambda now: state.strength)
+    return Found(state, data, found, curve, converged, message, notes(found, curve, state, options, priors))
+
+
+DENSE = 1500
+"""Unknowns beyond which no dense array of them is made where there is a prior."""
+
+
+class Linearised:
+    """The least squares that a point gives: a whole spectrum, or with many unknowns a `LowRank` one."""
+
+    def __init__(self, model: Model, whiten: Whitener, priors: Regulariser, data: int, unknowns: int):
+        self.model, self.whiten, self.priors, self.count = model, whiten, priors, data
+        self.by_products = model.how(data, unknowns) == "products" and bool(priors)
+        self.low_rank = self.by_products or (unknowns > DENSE and bool(priors))
+        self.rows, self.residual, self.before = data, np.zeros(0), 0.0
+
+    def __call__(self, z, residual, scale, known, free) -> Spectrum:
+        """About z, with weighted residuals of the data (d,) in standard deviations and of the priors."""
+        if self.low_rank:
+            return self._low_rank(z, residual, scale, known, free)
+        priors = self.priors
+        slope = scale[:, None] * self.whiten(self.model.jacobian(z, self.count))
+        return spectrum(
+            np.concatenate([slope, priors.slopes(z, 0)]) if len(known) else slope,
+            np.concatenate([scale * residual, -known]),
+            priors.slopes(z, 1) if len(free) else np.zeros((0, len(z))),
+            free,
+        )
+
+    def _low_rank(self, z, residual, scale, known, free) -> LowRank:
+        push, pull = self._products(z)
+        whiten, is_open = self.whiten, self.priors.is_open
+        down = pull(whiten.back(scale**2 * residual))
+        firm, other = self.priors.sparse(z, 0), self.priors.sparse(z, 1)
+        root, slope = (other, other.T @ free) if is_open else (firm, firm.T @ known)
+        beside = firm if is_open else firm[:0]
+        if is_open:
+            down = down - firm.T @ known
+            self.residual = np.concatenate([scale * residual, -known])
+        else:
+            self.residual = scale * residual
+        self.rows = len(self.residual)
+
+        def hessian(v):
+            return pull(whiten.back(scale**2 * whiten(push(v)))) + beside.T @ (beside @ v)
+
+        q = precision(root)
+        size = float(np.sqrt(max(down @ q.solve(down), 0.0)))
+        ratio = size / self.before if self.before else 1.0
+        self.before = size
+        forcing = float(np.clip(0.9 * ratio**2, 1e-6, FORCING))  # Eisenstat and Walker 1996
+        none = np.zeros((0,)), np.zeros((len(z), 0)), np.zeros(0), np.zeros(0)
+        base = 0.0 if is_open else 1.0
+        return LowRank(*none, 0.0, self.rows, hessian, q, np.stack([down, slope]), base, forcing)
+
+    def _products(self, z):
+        if self.by_products:
+            return self.model.linear(z, self.count)
+        slope = self.model.jacobian(z, self.count)
+        return (lambda v: slope @ v), (lambda w: slope.T @ w)
+
+    def explored(self, found: Spectrum, wanted: Callable[[Spectrum], float]) -> Spectrum:
+        """`found` with the eigenpairs that matter to the strength that is `wanted`."""
+        return found.explored(wanted, self.rows, self.residual) if isinstance(found, LowRank) else found
+
+
+def entry(state: State, value: float, residual: np.ndarray) -> dict[str, float]:
+    """A line of the history; `residual` in standard deviations."""
+    return {
+        "objective": float(value),
+        "misfit": float(np.mean(residual**2)),
+        "strength": float(state.strength),
+        "damping": float(state.damping),
+        "time": time.time(),
+    }
+
+
+def notes(found: Spectrum, curve, state: State, options: Options, priors: "Regulariser") -> tuple[str, ...]:
+    """Sentences on what a search that may well have converged leaves to be wished for."""
+    made = []
+    if curve is not None and options.rule == "discrepancy" and curve["misfit"].min() > found.count:
+        least = curve["misfit"].min() / found.count
+        made.append(
+            f"no strength of the prior fits the data to their noise (mean square of the residuals at least "
+            f"{least:.3g} to first order): doubt the noise, the model or the cover"
+        )
+    unseen = int((found.values <= 1e-12 * found.top).sum())
+    if unseen and not priors:
+        made.append(
+            f"the data leave {unseen} of {len(found.values)} combinations of the unknowns open, and no prior "
+            f"speaks of them: add one"
+        )
+    return tuple(made)
 
 
 def objective(loss: str, residual, known, free, strength: float) -> float:
     """½‖data‖² + ½‖known priors‖² + ½ λ ‖others‖²."""
-    return misfit(loss, residual) + 0.5 * float(known @ known) + 0.5 * strength * float(free @ free)
+    return float(misfit(loss, residual)) + 0.5 * float(known @ known) + 0.5 * strength * float(free @ free)

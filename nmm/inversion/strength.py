@@ -6,6 +6,7 @@ the minimiser for the strength λ of the prior is known for every λ.
 
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 from scipy.linalg import eigh
 
@@ -14,6 +15,8 @@ from nmm.errors import InputError
 RULES = ("discrepancy", "l-curve", "evidence")
 RANGE = np.geomspace(1e-10, 1e10, 201)
 """Strengths that are tried, relative to the largest eigenvalue."""
+MOST_TAKEN = 0.5
+"""Share of the data that parameters may take up at the corner of the L-curve: beyond it they fit noise."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,44 @@ class Spectrum:
     prior: np.ndarray
     free: float
     count: int
+
+    def weight(self, strength: float) -> float:
+        """λ: the strength, and what of a prior is always there."""
+        return strength
+
+    @property
+    def top(self) -> float:
+        """The largest eigenvalue."""
+        return float(self.values.max(initial=0.0))
+
+    def seen(self, strength: float) -> int:
+        """How many directions the data determine better than the prior."""
+        return int((self.values > self.weight(strength)).sum())
+
+    def truncation(self, strength: float) -> float:
+        """The largest relative error of a variance by eigenvalues that were left out: none were."""
+        return 0.0
+
+    def root(self, strength: float) -> np.ndarray:
+        """B (n, n) with B Bᵀ = (H + λQ)⁻¹; without end where neither data nor prior say anything."""
+        with np.errstate(divide="ignore"):
+            return self.vectors / np.sqrt(self.values + strength)
+
+    def covariance(self, strength: float) -> np.ndarray:
+        """(H + λQ)⁻¹ (n, n)."""
+        root = self.root(strength)
+        return root @ root.T
+
+    def deviation(self, strength: float) -> np.ndarray:
+        """Standard deviations (n,), the root of the covariance's diagonal."""
+        with np.errstate(invalid="ignore"):
+            found = np.sqrt((self.root(strength) ** 2).sum(1))
+        return np.where(np.isnan(found), np.inf, found)
+
+    def draws(self, strength: float, key, count: int) -> np.ndarray:
+        """Normal (count, n) with mean zero and this covariance."""
+        noise = np.asarray(jax.random.normal(key, (count, len(self.vectors))))
+        return noise @ self.root(strength).T
 
     def step(self, strength: float, damping: float = 0.0) -> np.ndarray:
         """The step (n,) of Gauss-Newton for a strength; `damping` as more of the prior's Hessian."""
@@ -50,7 +91,7 @@ class Spectrum:
 
     def choose(self, rule: str) -> tuple[float, dict[str, np.ndarray]]:
         """The strength that a rule prefers, and the curve it was read from."""
-        top = max(float(self.values.max(initial=0.0)), 1e-300)
+        top = max(self.top, 1e-300)
         strengths = RANGE * top
         misfits, sizes = self.misfits(strengths), self.sizes(strengths)
         curve = {"strength": strengths, "misfit": misfits, "size": sizes}
@@ -64,11 +105,22 @@ class Spectrum:
             return float(strengths[(score - 0.5 * (misfits + strengths * sizes)).argmax()]), curve
         if rule != "l-curve":
             raise InputError(f'found strength "{rule}", expected a number or one of {", ".join(RULES)}')
-        x, y = np.log(np.maximum(misfits, 1e-300)), np.log(np.maximum(sizes, 1e-300))
-        dx, dy = np.gradient(x), np.gradient(y)
-        bend = (dx * np.gradient(dy) - dy * np.gradient(dx)) / np.maximum(dx**2 + dy**2, 1e-12) ** 1.5
-        inner = slice(5, -5)
-        return float(strengths[inner][np.abs(bend[inner]).argmax()]), curve
+        return float(strengths[self._corner(strengths, misfits, sizes)]), curve
+
+    def _corner(self, strengths, misfits, sizes) -> int:
+        """The strength farthest below the chord of the L-curve (Satopää and others 2011), by number.
+
+        Between the strengths at which the parameters take up one number of the data and `MOST_TAKEN` of them:
+        curves of steep spectra are stairs, whose sharpest bend may be anywhere.
+        """
+        taken = (self.values / (self.values + strengths[:, None])).sum(1)
+        low = np.searchsorted(-taken, -MOST_TAKEN * self.count)
+        high = np.searchsorted(-taken, -1.0, "right") - 1
+        if high - low < 2:  # the data say next to nothing
+            return int(min(low, len(strengths) - 1))
+        x, y = (np.log(np.maximum(v[low : high + 1], 1e-300)) for v in (misfits, sizes))
+        across, up = (np.ptp(v) or 1.0 for v in (x, y))
+        return int(low + ((x - x[0]) / across + (y - y[-1]) / up).argmin())
 
 
 def spectrum(whitened, residual, prior_jacobian, prior_residual) -> Spectrum:

@@ -71,7 +71,7 @@ def bound_of(name: str, start: Any, given: Any) -> Bound:
             f"found {flat.min():g} to {flat.max():g}, expected a start inside its bounds ({low:g}, {top:g})",
             where=f"start.{name}",
         )
-    return Bound(low, high, float(np.exp(np.mean(np.log(flat - low)))))
+    return Bound(low, high, float(np.exp(np.mean(np.log(flat - low)))) if high is None else 1.0)
 
 
 @dataclass(frozen=True)

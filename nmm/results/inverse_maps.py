@@ -63,11 +63,12 @@ def map_figure(
         paint(canvas, mesh, mesh.points, np.asarray(values, float), label, False, limits)
         lines(canvas, solution.manifold.outline_lines(), linewidth=0.9)
         lines(canvas, solution.manifold.crack_lines(), linewidth=0.8)
-        _dots(canvas, places)
+        dots(canvas, places)
     return canvases[0].figure
 
 
-def _dots(canvas: Frame, places: NDArray | None) -> None:
+def dots(canvas: Frame, places: NDArray | None) -> None:
+    """Circles at the places (n, 2) of measurements, unless there are too many."""
     if places is None or len(places) > _CROWD:
         return
     local = canvas.local(np.unique(places, axis=0))

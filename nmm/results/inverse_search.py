@@ -71,11 +71,12 @@ def strength_figure(curve: Mapping[str, NDArray], chosen: float, rule: str, coun
 
 
 def history_drawing(history: Sequence[Mapping[str, float]]) -> Drawing:
-    """Objective and misfit after each iteration of the search."""
+    """Objective and misfit at the start and after each iteration of the search."""
     return Drawing(
         "search",
-        "Objective and mean square of the residuals after each iteration of the search; dashed: residuals as "
-        "large as the noise. The objective may rise where the strength of the prior is chosen anew.",
+        "Objective and mean square of the residuals at the start and after each iteration of the search; "
+        "dashed: residuals as large as the noise. The objective may rise where the strength of the prior is "
+        "chosen anew.",
         lambda: search_figure(history),
         "estimate",
     )
@@ -92,7 +93,7 @@ def search_figure(history: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def _steps(panel: Axes, values: Sequence[float], label: str, level: float | None = None) -> None:
-    steps, shown = np.arange(1, len(values) + 1), np.asarray(values, float)
+    steps, shown = np.arange(len(values)), np.asarray(values, float)
     panel.plot(steps, shown, "o-", color=COLORS[0], markersize=3.5, linewidth=1.3, clip_on=False)
     if level is not None:
         panel.axhline(level, color="0.45", linewidth=0.8, linestyle=(0, (5, 3)))
@@ -104,7 +105,7 @@ def _steps(panel: Axes, values: Sequence[float], label: str, level: float | None
         panel.yaxis.set_minor_formatter(NullFormatter())
     else:
         panel.set_ylim(min(0.0, 1.08 * low), 1.08 * high or 1.0)
-    panel.set_xlim(1 if len(shown) > 1 else 0, max(len(shown), 2))
+    panel.set_xlim(0, max(len(shown) - 1, 2))
     panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     panel.set_xlabel("iteration")
     panel.set_ylabel(label)

@@ -106,3 +106,17 @@ def test_gradients_by_jax_are_those_of_differences(coarse, field):
 def test_values_that_are_not_positive_are_refused(coarse, sigma, z):
     with pytest.raises(nmm.InputError, match="must be positive"):
         coarse.solve(sigma, z)
+
+
+def test_products_of_the_jacobian_are_those_of_all_derivatives():
+    found = nmm.electrodes(nmm.cut(nmm.disk((0, 0), 1), nmm.lattice(cells=8)), nmm.on_circle(6)).solve(
+        2.0, 0.1
+    )
+    random = np.random.default_rng(0)
+    drive = random.standard_normal((6, 3))
+    drive, read = drive - drive.mean(0), np.eye(6)[:, :2] - 1 / 6
+    whole = found.by_conductivity(drive, read)
+    change, weights = random.standard_normal(found.model.shape), random.standard_normal((2, 3))
+    assert found.pushed(drive, read, change) == pytest.approx(whole @ change.ravel())
+    pulled = found.pulled(drive, read, weights).ravel()
+    assert pulled == pytest.approx(np.einsum("mn,mnj->j", weights, whole))

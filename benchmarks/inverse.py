@@ -1,0 +1,149 @@
+"""What the derivatives of an inversion cost, relative to the forward solve that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import nmm
+from benchmarks.core import PLATE, figure, seconds, verdict
+from benchmarks.ktc2023.tank import model
+from benchmarks.record import record
+from benchmarks.registry import Report
+from nmm.inversion.model import Model
+
+GRADIENT, ACTION = 2.3, 3.0
+"""Limits: of a value with its gradient, and of a Jacobian's action, in forward solves."""
+
+
+def run(quick: bool, report: Report, only: str = "") -> dict:
+    """The record: one row for each figure; of the measurements with `only` in their names.
+
+    **Raises:** `InputError` when there is none.
+    """
+    cells, tank, repeats = (32, 16, 1) if quick else (256, 48, 5)
+    measurements: dict[str, Callable[[], Iterator[dict]]] = {
+        "gradients": partial(gradients, cells, repeats),
+        "products": partial(products, cells, repeats),
+        "tank": partial(injections, tank, repeats),
+    }
+    chosen = [make for name, make in measurements.items() if only in name]
+    if not chosen:
+        raise nmm.InputError(
+            f'no measurement has "{only}" in its name', hint=f"known: {', '.join(measurements)}"
+        )
+    rows = []
+    for make in chosen:
+        for row in make():
+            rows.append(row)
+            report(f"{row['figure']}: {row['value']:.4g} ({row['parts']})")
+        jax.clear_caches()
+    about = "one machine, one process: medians, everything compiled before"
+    return record("inverse", rows, [vars(verdict(row, quick)) for row in rows], quick=quick, about=about)
+
+
+def plate(cells: int) -> tuple[nmm.Forward, np.ndarray]:
+    """A plate under tension with the modulus E, and fifty points in it."""
+    manifold = nmm.cut(PLATE, nmm.lattice(cells=cells))
+    terms = [nmm.fixed("x == xmin"), nmm.traction("x == xmax", (1.0, 0.0))]
+    points = np.random.default_rng(0).uniform(0.05, 0.25, (50, 2))
+    return nmm.forward(nmm.problem(manifold, nmm.elasticity("E", 0.3), terms), nmm.Multigrid(1e-8)), points
+
+
+def unknown(count: int):
+    """`count` unknowns as numbers at the start: one number, or a square of nodes."""
+    side = round(count**0.5)
+    if count == 1:
+        return jnp.asarray(1.5)
+    values = np.random.default_rng(1).uniform(1, 2, (side, side))
+    return nmm.Field(jnp.asarray(values), (0.0, 0.0, 1.0, 1.0))
+
+
+def gradients(cells: int, repeats: int, counts: tuple[int, ...] = (1, 100, 10_000)) -> Iterator[dict]:
+    """A misfit with its gradient by a growing number of unknowns, against the misfit alone."""
+    forward, points = plate(cells)
+
+    def misfit(young):
+        return jnp.sum(forward({"E": young}).at(points) ** 2)
+
+    for count in counts:
+        young = unknown(count)
+        one = seconds(jax.jit(misfit), young, repeats=repeats)
+        both = seconds(jax.jit(jax.value_and_grad(misfit)), young, repeats=repeats)
+        name = f"value and gradient by {count:,} unknown{'s' * (count > 1)} / forward solve, {cells} cells"
+        yield figure(name, both / one, f"{both:.3f} and {one:.3f} s", GRADIENT)
+
+
+def products(cells: int, repeats: int, count: int = 10_000) -> Iterator[dict]:
+    """The linearisation, and J v and Jᵀ w once it is there, against the forward solve."""
+    forward, points = plate(cells)
+    box, side = (0.0, 0.0, 1.0, 1.0), round(count**0.5)
+
+    def predict(z):
+        solution = forward({"E": nmm.Field(z.reshape(side, side), box)})
+        return jnp.ravel(solution.at(points)), solution.code == 0
+
+    data, rng = 2 * len(points), np.random.default_rng(2)
+    z = np.asarray(unknown(count).values).ravel()
+    made = Model(predict, "products")
+    push, pull = made.linear(z, data)
+    one = seconds(made, z, repeats=repeats)
+    times = {
+        "linearisation": seconds(partial(made, keep=True), z, repeats=repeats),
+        "J v": seconds(push, rng.standard_normal(len(z)), repeats=repeats),
+        "Jᵀ w": seconds(pull, rng.standard_normal(data), repeats=repeats),
+    }
+    for name, took in times.items():
+        parts = f"{took:.3f} and {one:.3f} s, {count:,} unknowns, {data} data"
+        yield figure(f"{name} / forward solve, {cells} cells", took / one, parts, ACTION)
+
+
+def injections(cells: int, repeats: int) -> Iterator[dict]:
+    """The tank of KTC2023: all 31 independent injections at once.
+
+    The batched forward solve is a factorisation with the potentials of all electrodes; derivatives come from
+    these by reciprocity. The first figure is of an action with all that it needs.
+    """
+    tank = model(cells)
+    count = len(tank.lengths)
+    drive = np.linalg.qr(np.eye(count)[:, 1:] - 1 / count)[0]
+    sigma = np.random.default_rng(3).uniform(1, 2, tank.shape)
+    change = np.random.default_rng(4).standard_normal(tank.shape)
+    weights = np.random.default_rng(5).standard_normal((count - 1, count - 1))
+
+    def solved():
+        found = tank.solve(sigma, 1e-3)
+        return found, drive.T @ found.voltages(drive)
+
+    def action():
+        found, values = solved()
+        return values, found.pushed(drive, drive, change)
+
+    def adjoint():
+        found, values = solved()
+        return values, found.pulled(drive, drive, weights)
+
+    def whole():
+        found, values = solved()
+        return values, found.by_conductivity(drive, drive)
+
+    found, _ = solved()
+    one = timed(solved, repeats)
+    for name, function, limit in (
+        ("forward solve and J v", action, ACTION),
+        ("forward solve and Jᵀ w", adjoint, ACTION),
+        ("J v alone", lambda: found.pushed(drive, drive, change), None),
+        ("forward solve and the whole J", whole, None),
+    ):
+        took = timed(function, repeats)
+        name = f"tank, {count - 1} injections: {name} / batched forward solve, {cells} cells"
+        yield figure(name, took / one, f"{took:.3f} and {one:.3f} s, {tank.inside.sum():,} squares", limit)
+
+
+def timed(function: Callable, repeats: int) -> float:
+    """`seconds` of a function of the host, whose results JAX does not know."""
+    return seconds(lambda: function() is None, repeats=repeats)

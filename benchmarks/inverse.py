@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmm
-from benchmarks.core import PLATE, figure, seconds, verdict
+from benchmarks.core import PLATE, figure, verdict
 from benchmarks.ktc2023.tank import model
 from benchmarks.record import record
 from benchmarks.registry import Report
@@ -72,8 +73,8 @@ def gradients(cells: int, repeats: int, counts: tuple[int, ...] = (1, 100, 10_00
 
     for count in counts:
         young = unknown(count)
-        one = seconds(jax.jit(misfit), young, repeats=repeats)
-        both = seconds(jax.jit(jax.value_and_grad(misfit)), young, repeats=repeats)
+        value, slope = jax.jit(misfit), jax.jit(jax.value_and_grad(misfit))
+        one, both = in_turn(repeats, partial(value, young), partial(slope, young))
         name = f"value and gradient by {count:,} unknown{'s' * (count > 1)} / forward solve, {cells} cells"
         yield figure(name, both / one, f"{both:.3f} and {one:.3f} s", GRADIENT)
 
@@ -91,12 +92,10 @@ def products(cells: int, repeats: int, count: int = 10_000) -> Iterator[dict]:
     z = np.asarray(unknown(count).values).ravel()
     made = Model(predict, "products")
     push, pull = made.linear(z, data)
-    one = seconds(made, z, repeats=repeats)
-    times = {
-        "linearisation": seconds(partial(made, keep=True), z, repeats=repeats),
-        "J v": seconds(push, rng.standard_normal(len(z)), repeats=repeats),
-        "Jᵀ w": seconds(pull, rng.standard_normal(data), repeats=repeats),
-    }
+    v, w = rng.standard_normal(len(z)), rng.standard_normal(data)
+    kept = partial(made, z, keep=True)
+    one, *others = in_turn(repeats, partial(made, z), partial(push, v), partial(pull, w), kept)
+    times = dict(zip(("J v", "Jᵀ w", "linearisation"), others, strict=True))
     for name, took in times.items():
         parts = f"{took:.3f} and {one:.3f} s, {count:,} unknowns, {data} data"
         yield figure(f"{name} / forward solve, {cells} cells", took / one, parts, ACTION)
@@ -132,18 +131,27 @@ def injections(cells: int, repeats: int) -> Iterator[dict]:
         return values, found.by_conductivity(drive, drive)
 
     found, _ = solved()
-    one = timed(solved, repeats)
-    for name, function, limit in (
+    ways = (
         ("forward solve and J v", action, ACTION),
         ("forward solve and Jᵀ w", adjoint, ACTION),
         ("J v alone", lambda: found.pushed(drive, drive, change), None),
         ("forward solve and the whole J", whole, None),
-    ):
-        took = timed(function, repeats)
+    )
+    one, *others = in_turn(repeats, solved, *(way[1] for way in ways))
+    for (name, _, limit), took in zip(ways, others, strict=True):
         name = f"tank, {count - 1} injections: {name} / batched forward solve, {cells} cells"
         yield figure(name, took / one, f"{took:.3f} and {one:.3f} s, {tank.inside.sum():,} squares", limit)
 
 
-def timed(function: Callable, repeats: int) -> float:
-    """`seconds` of a function of the host, whose results JAX does not know."""
-    return seconds(lambda: function() is None, repeats=repeats)
+def in_turn(repeats: int, *functions: Callable) -> list[float]:
+    """Median seconds of each, called in turn in each repetition: other programs slow all alike."""
+    times = []
+    for repetition in range(repeats + 1):  # the first one compiles
+        row = []
+        for function in functions:
+            begin = time.perf_counter()
+            jax.block_until_ready(jax.tree.leaves(function()))
+            row.append(time.perf_counter() - begin)
+        if repetition:
+            times.append(row)
+    return np.median(times, 0).tolist()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nmm.inversion.electrodes import Electrodes, electrodes, on_circle
     from nmm.inversion.fields import Field, field
     from nmm.inversion.inverse import Estimate, Inverse, inverse
+    from nmm.inversion.phases import Phases, phases
     from nmm.inversion.recut import Recut, recut
     from nmm.manifold.cut import cut
     from nmm.manifold.manifold import Manifold
@@ -56,6 +57,7 @@ _HOMES = {
     "nmm.inversion.electrodes": ["Electrodes", "electrodes", "on_circle"],
     "nmm.inversion.fields": ["Field", "field"],
     "nmm.inversion.inverse": ["Estimate", "Inverse", "inverse"],
+    "nmm.inversion.phases": ["Phases", "phases"],
     "nmm.inversion.recut": ["Recut", "recut"],
     "nmm.manifold.cut": ["cut"],
     "nmm.manifold.manifold": ["Manifold"],
@@ -74,12 +76,12 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Electrodes", "Estimate", "Field",
     "Forward", "GeometryError", "GridValue", "InputError", "Inverse", "Manifold", "Model", "Multigrid",
-    "NmmError", "NotConverged", "ParameterError", "PrecisionError", "Problem", "Recut", "Solution", "Stack",
-    "UnbalancedError", "__version__", "batch", "bond", "cut", "disk", "elasticity", "electrodes",
+    "NmmError", "NotConverged", "ParameterError", "Phases", "PrecisionError", "Problem", "Recut", "Solution",
+    "Stack", "UnbalancedError", "__version__", "batch", "bond", "cut", "disk", "elasticity", "electrodes",
     "energy_release", "field", "fixed", "flux", "forward", "inverse", "lattice", "observe", "on_circle",
-    "point_load", "poisson", "polygon", "pressure", "prior", "problem", "read_cracks", "read_domain",
-    "read_regions", "rectangle", "recut", "robin", "stack", "stress_intensity", "tips_left_out", "traction",
-    "value",
+    "phases", "point_load", "poisson", "polygon", "pressure", "prior", "problem", "read_cracks",
+    "read_domain", "read_regions", "rectangle", "recut", "robin", "stack", "stress_intensity", "tips_left_out",
+    "traction", "value",
 ]  # fmt: skip
 
 

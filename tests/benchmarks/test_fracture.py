@@ -8,8 +8,19 @@ import pytest
 
 import nmm
 from benchmarks import figures, tables
-from benchmarks.fracture.cases import EIGHT, STIFFNESS, all_cases, edge_crack, eight_cracks, inclined_crack
-from benchmarks.fracture.infinite import Opening, StraightCrack, edge_tractions
+from benchmarks.fracture.cases import (
+    EIGHT,
+    STIFFNESS,
+    all_cases,
+    bent_beam,
+    between,
+    border_crack,
+    edge_crack,
+    eight_cracks,
+    inclined_crack,
+)
+from benchmarks.fracture.equations import solve_arms
+from benchmarks.fracture.infinite import BorderCrack, Opening, StraightCrack, edge_tractions
 from benchmarks.fracture.solve import solve
 from benchmarks.fracture.sweep import over_lattices, refined, verdict
 from benchmarks.record import record
@@ -44,6 +55,129 @@ def test_the_field_of_a_straight_crack_is_in_equilibrium_and_leaves_its_faces_fr
     n, t = np.array([-np.sin(0.4), np.cos(0.4)]), np.array([np.cos(0.4), np.sin(0.4)])
     xx, yy, xy = field((0.3 * t + 1e-9 * n)[None])[0]
     assert np.array([[xx, xy], [xy, yy]]) @ n == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_arms_in_an_infinite_plane_have_the_factors_of_the_integral_equation():
+    """Also a check of the equation: those of the stars and of Chen and Hasebe's branches are published."""
+    cases = [case for case in all_cases() if case.edge == "own"]
+    assert len(cases) == 9
+    for case in cases:
+        meet = case.cracks[0][-1 if case.name.startswith("branched") else 1 if "kink" in case.name else 0]
+        ends = {(crack, n): trace[-n] for crack, trace in enumerate(case.cracks) for n in (0, 1)}
+        ends = {place: complex(*end) - complex(*meet) for place, end in ends.items()}
+        ends = {place: end for place, end in ends.items() if abs(end) > 1e-9}
+        found = solve_arms(list(ends.values()), case.far, 60).factors
+        factors = {
+            place: dict(zip(("KI", "KII"), k, strict=True)) for place, k in zip(ends, found, strict=True)
+        }
+        for factor in case.factors:
+            value = factors[factor.crack, factor.end][factor.key]
+            assert value == pytest.approx(factor.value, abs=1e-4 * case.unit), (case.name, factor)
+
+
+def test_a_tiny_kink_has_the_factors_of_amestoy_and_leblond():
+    """Int. J. Solids Struct. 29 (1992) 465-501: F₁₁ and F₂₁ at 45°; the next term grows like √b."""
+    small, large = (solve_arms([-1, b * np.exp(0.25j * np.pi)], (0, 1, 0)).factors[1] for b in (1e-5, 1e-4))
+    limit = (small * np.sqrt(10) - large) / (np.sqrt(10) - 1) / np.sqrt(np.pi / 2)
+    assert limit == pytest.approx([0.7909, 0.3233], abs=2e-4)
+
+
+def test_the_dipole_of_arms_is_the_field_far_away():
+    arms = solve_arms([np.exp(0.5j), -np.exp(0.5j)], (0.3, 1.0, -0.2))
+    one, two = arms.dipole
+    z = 40 * np.exp(1j * np.array([0.3, 2.0, 4.0]))
+    half, rest = 2 * np.real(one / z**2), np.conj(z) * -2 * one / z**3 + 2 * two / z**2
+    found = np.stack([half - rest.real, half + rest.real, rest.imag], -1) + (0.3, 1.0, -0.2)
+    exact = StraightCrack(1.0, 0.5, (0.3, 1.0, -0.2))(np.stack([z.real, z.imag], -1))
+    assert found == pytest.approx(exact, abs=2e-6)
+
+
+def test_a_border_between_equal_materials_is_no_border():
+    points = np.array([[3.0, 1.0], [2.0, -2.0], [-0.5, 3.0]])
+    field = BorderCrack(1.0, (2.0, 0.3), (2.0, 0.3), (0.3, 1.0, -0.2))
+    assert field(points) == pytest.approx(StraightCrack(1.0, 0.0, (0.3, 1.0, -0.2))(points))
+    assert field.factor == pytest.approx((1.0 - 0.2j) * np.sqrt(np.pi))
+    assert field.release == pytest.approx(np.pi * 1.04 * 0.91 / 2.0)
+
+
+def test_the_field_of_a_crack_between_two_materials():
+    field, tiny, e = between(), 1e-9, between().epsilon
+    ahead = field(np.array([[1 + 1e-6, 1e-13]]))[0]
+    traction = field.factor * 1e-6 ** (1j * e) / np.sqrt(2e-6 * np.pi)
+    assert ahead[1] + 1j * ahead[2] == pytest.approx(traction, rel=1e-4)
+    above, below = (field(np.array([[1.7, s * tiny], [-2.0, s * tiny], [0.3, s * tiny]])) for s in (1, -1))
+    assert above[:, 1:] == pytest.approx(below[:, 1:], abs=1e-7)
+    assert above[2, 1:] == pytest.approx([0, 0], abs=1e-7)
+    stretch = [
+        ((1 - nu**2) * s[:, 0] - nu * (1 + nu) * s[:, 1]) / young
+        for s, (young, nu) in ((above, field.above), (below, field.below))
+    ]
+    assert stretch[0][:2] == pytest.approx(stretch[1][:2], abs=1e-7)
+    for point in ([1.3, -0.8], [-0.4, 0.9]):
+        step = 1e-5 * np.eye(2)
+        by = [(field((point + d)[None])[0] - field((point - d)[None])[0]) / 2e-5 for d in step]
+        assert (by[0][0] + by[1][2], by[0][2] + by[1][1]) == pytest.approx((0, 0), abs=1e-8)
+
+
+def test_plain_tips_between_two_materials_are_within_a_per_cent():
+    case = border_crack()
+    answer = solve(case, 10, "plain")
+    for factor in case.factors:
+        found = answer.factors[factor.crack, factor.end]
+        assert found[factor.key] == pytest.approx(factor.value, abs=0.01 * case.unit)
+        assert found["G"] == pytest.approx(between().release, rel=0.02)
+    assert [abs(tip["epsilon"]) for tip in answer.factors.values()] == pytest.approx([-between().epsilon] * 2)
+
+
+def test_graded_quadratic_elements_give_the_reference_of_the_bent_beam():
+    pytest.importorskip("skfem")
+    factor = bent_factor(0.5, rows=8, levels=12)
+    assert bent_beam().factors[0].value == pytest.approx(factor, rel=3e-4)
+    r = 0.5
+    formula = 4 * 3 * r**0.5 * (1.99 - r * (1 - r) * (2.15 - 3.93 * r + 2.7 * r**2))
+    formula /= 2 * (1 + 2 * r) * (1 - r) ** 1.5
+    assert formula == pytest.approx(10.65) and factor == pytest.approx(formula, rel=0.01)
+
+
+def bent_factor(ratio, rows, levels):
+    """K_I of half a beam with supports at ±2 by its energy release rate, the mesh halved around the tip."""
+    import skfem
+    from skfem.helpers import ddot, sym_grad, trace
+
+    nu = 0.3
+    lame, shear = nu / ((1 + nu) * (1 - 2 * nu)), 1 / (2 * (1 + nu))
+    mesh = skfem.MeshTri.init_tensor(
+        np.linspace(0, 2.25, round(2.25 * rows) + 1), np.linspace(0, 1, rows + 1)
+    )
+    tip = np.array([0.0, ratio])
+    for level in range(levels):
+        away = np.linalg.norm(mesh.p[:, mesh.t].mean(1) - tip[:, None], axis=0)
+        mesh = mesh.refined(np.flatnonzero(away < 0.4 * 0.5**level))
+    basis = skfem.Basis(mesh, skfem.ElementVector(skfem.ElementTriP2()), intorder=6)
+
+    def node(x, y):
+        return int(np.hypot(mesh.p[0] - x, mesh.p[1] - y).argmin())
+
+    def energy(u, v, _):
+        one, two = sym_grad(u), sym_grad(v)
+        return lame * trace(one) * trace(two) + 2 * shear * ddot(one, two)
+
+    load = np.zeros(basis.N)
+    load[basis.nodal_dofs[1, node(0, 1)]] = -0.5
+    middle = mesh.facets_satisfying(lambda x: (np.abs(x[0]) < 1e-12) & (x[1] > ratio - 1e-12))
+    held = [basis.get_dofs(middle).all(["u^1"]), [basis.nodal_dofs[1, node(2, 0)]]]
+    matrix = skfem.BilinearForm(energy).assemble(basis)
+    u = basis.interpolate(skfem.solve(*skfem.condense(matrix, load, D=np.concatenate(held))))
+    slope = np.asarray(u.grad)
+    strain = (slope + slope.swapaxes(0, 1)) / 2
+    stress = 2 * shear * strain + lame * (strain[0, 0] + strain[1, 1]) * np.eye(2)[:, :, None, None]
+    offset = np.asarray(basis.global_coordinates()) - tip[:, None, None]
+    distance = np.hypot(*offset)
+    s = np.clip((distance - 0.1) / 0.3, 0, 1)
+    weight = -6 * s * (1 - s) / 0.3 * offset / distance
+    release = np.einsum("ijep,iep,jep->ep", stress, slope[:, 1], weight)
+    release -= np.einsum("ijep,ijep->ep", stress, strain) / 2 * weight[1]
+    return float(np.sqrt(2 * np.sum(release * basis.dx) / (1 - nu**2)))
 
 
 def test_tractions_of_a_uniform_stress():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -339,3 +340,16 @@ def all_cases() -> list[Case]:
         border_crack(),
         eight_cracks(),
     ]
+
+
+def worst_of_groups(case: Case, factors) -> dict[str, dict[str, Any]]:
+    """Reference, value and error of the tip of each group that is farthest off; None where none was found."""
+    found: dict[str, dict[str, Any]] = {}
+    for factor in case.factors:
+        tip = factors.get((factor.crack, factor.end))
+        value = None if tip is None else tip[factor.key]
+        error = None if value is None else (value - factor.value) / case.unit
+        old = found.get(factor.label)
+        if old is None or (error is not None and abs(error) > abs(old["error"] or 0.0)):
+            found[factor.label] = {"reference": factor.value, "value": value, "error": error}
+    return found

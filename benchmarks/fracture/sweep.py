@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 import nmm
 from benchmarks.checks import observed_rate
-from benchmarks.fracture.cases import Case, all_cases, edge_crack, inclined_crack
+from benchmarks.fracture.cases import Case, all_cases, edge_crack, inclined_crack, worst_of_groups
 from benchmarks.fracture.solve import solve
 from benchmarks.record import record
 from benchmarks.registry import Report
@@ -85,19 +84,6 @@ def refined(case: Case, cells: tuple[int, ...], tips: str) -> Iterator[dict]:
                 **worst,
                 "seconds": answer.seconds,
             }
-
-
-def worst_of_groups(case: Case, factors) -> dict[str, dict[str, Any]]:
-    """Reference, value and error of the tip of each group that is farthest off; None where none was found."""
-    found: dict[str, dict[str, Any]] = {}
-    for factor in case.factors:
-        tip = factors.get((factor.crack, factor.end))
-        value = None if tip is None else tip[factor.key]
-        error = None if value is None else (value - factor.value) / case.unit
-        old = found.get(factor.label)
-        if old is None or (error is not None and abs(error) > abs(old["error"] or 0.0)):
-            found[factor.label] = {"reference": factor.value, "value": value, "error": error}
-    return found
 
 
 def over_lattices(case: Case, tips: str, count: int) -> dict:

@@ -1,7 +1,8 @@
 """The plates of the fracture benchmark: far fields, geometry, tables and figures."""
 
+import json
 from dataclasses import replace
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,11 +24,10 @@ from benchmarks.fracture.equations import solve_arms
 from benchmarks.fracture.infinite import BorderCrack, Opening, StraightCrack, edge_tractions
 from benchmarks.fracture.solve import solve
 from benchmarks.fracture.sweep import over_lattices, refined, verdict
+from benchmarks.problems import LARGEST, PROBLEMS
 from benchmarks.record import record
-from nmm.case import read_case
+from nmm.cli import main
 from nmm.domain.tips import find_tips
-
-CASES = Path(__file__).parents[2] / "benchmarks" / "cases"
 
 
 def test_the_opening_of_a_straight_crack_gives_its_closed_form():
@@ -223,18 +223,70 @@ def test_the_field_of_the_own_opening_makes_the_plane_infinite():
     assert small == pytest.approx(np.sqrt(np.pi), rel=0.05)
 
 
-@pytest.mark.parametrize(
-    "name, plate",
-    [
-        ("edge_crack", edge_crack(0.5, 2.0, 2.8254)),
-        ("inclined_crack", inclined_crack(45)),
-        ("eight_cracks", eight_cracks()),
-    ],
-)
-def test_case_files_have_the_tips_of_the_plates(name, plate):
+FILES = {problem.name: problem for problem in PROBLEMS if problem.plate}
+DISCS = {"star_four": 0, "star_six": 0, "inclined_crack": None, "branched_crack": -1, "kinked_crack": 1}
+"""Cases that are cut out of an infinite plane: which point of the first crack its arms run out from."""
+COARSE = {
+    "edge_crack": (40, 0.008),
+    "edge_crack_shear": (48, 0.006),
+    "centre_crack": (40, 0.003),
+    "notched_beam": (90, 0.009),
+    "inclined_crack": (48, 0.003),
+    "star_four": (40, 0.003),
+    "star_six": (40, 0.003),
+    "branched_crack": (60, 0.003),
+    "kinked_crack": (60, 0.005),
+    "interface_crack": (48, 0.02),
+    "eight_cracks": (120, 0.02),
+}
+"""Cells, and the largest error of K that they are allowed."""
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_case_files_have_the_tips_of_the_plates(name):
+    plate = FILES[name].plate
     domain = nmm.rectangle(*plate.box).with_cracks(plate.cracks)
-    in_file = find_tips(read_case(CASES / f"{name}.toml", []).domain().geometry(0.1))
+    in_file = find_tips(FILES[name].case().domain().geometry(0.1))
     for found, wanted in zip(in_file, find_tips(domain.geometry(0.1)), strict=True):
         assert (found.crack, found.end) == (wanted.crack, wanted.end)
-        # The inclined crack's file has a larger plate, whose local coordinates have another origin.
+        # Some files have a larger plate, whose local coordinates have another origin.
         assert found.direction == pytest.approx(wanted.direction)
+
+
+@pytest.mark.parametrize("name", DISCS)
+def test_the_edge_of_a_disc_carries_the_dipole_of_its_cracks(name):
+    plate, given, number = FILES[name].plate, FILES[name].case().parameters, DISCS[name]
+    meet = 0 if number is None else complex(*plate.cracks[0][number])
+    ends = [complex(*trace[n]) - meet for trace in plate.cracks for n in (0, -1)]
+    one, two = solve_arms([end for end in ends if abs(end) > 1e-9], plate.far).dipole
+    found = (given.get("A1", 0), given.get("A2", 0), given["N"])
+    assert found == pytest.approx((one.real, one.imag, two), abs=1e-7)
+
+
+def test_the_edge_of_the_interface_crack_carries_its_field():
+    field, given = between(), FILES["interface_crack"].case().parameters
+    steep = np.exp(-np.pi * field.epsilon)
+    spread = np.cosh(np.pi * field.epsilon)
+    found = (given["B"], given["g"], given["c"], given["sideways"])
+    wanted = ((1 + 4 * field.epsilon**2) / (4 * spread), steep, spread, field.sideways[0])
+    assert found == pytest.approx(wanted, rel=1e-8)
+
+
+@pytest.mark.parametrize("name", COARSE)
+def test_case_files_give_their_factors(name):
+    cells, limit = COARSE[name]
+    assert set(COARSE) == set(FILES)
+    case = FILES[name].case(f"cover.cells={cells}")
+    problem = case.problem()
+    solution = nmm.forward(problem, case.solver())(case.values(problem))
+    assert FILES[name].measure(SimpleNamespace(tips=solution.tips))[LARGEST] <= limit
+
+
+def test_the_command_line_gives_the_factors_of_a_crack_between_two_materials(tmp_path):
+    problem, folder = FILES["interface_crack"], tmp_path / "out"
+    with pytest.raises(SystemExit) as end:
+        main(["solve", str(problem.path), "-q", "-o", str(folder), "--set", "cover.cells=24"])
+    assert not end.value.code
+    tips = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["tips"]
+    assert problem.measure(SimpleNamespace(tips=tips))[LARGEST] <= 0.04
+    assert "index of the materials" in (folder / "report.html").read_text(encoding="utf-8")

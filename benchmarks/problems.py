@@ -272,7 +272,7 @@ PROBLEMS = (
     cracked("edge_crack", plates.edge_crack(0.5, 2.0, 2.8254), (40, 80, 160), 0.005),
     cracked("edge_crack_shear", plates.sheared_edge(), (48, 96, 192), 0.003),
     cracked("centre_crack", plates.centre_crack(0.5, 1.0, 1.33371), (40, 80, 160), 0.002),
-    cracked("notched_beam", plates.bent_beam(), (90, 180, 360), 0.003),
+    cracked("notched_beam", plates.bent_beam(), (90, 180, 360), 0.005),
     cracked("inclined_crack", plates.inclined_crack(45), (60, 120, 240), 0.002),
     cracked("star_four", plates.star(4, lambda t: (0.863542, 0.0, ""), ""), (50, 100, 200), 0.002),
     cracked("star_six", plates.star(6, lambda t: (0.742545, 0.0, ""), ""), (50, 100, 200), 0.002),

@@ -91,13 +91,16 @@ class Within:
 
 @dataclass(frozen=True)
 class Target:
-    """row[key] of the finest row equals `value` within the fraction `tolerance`."""
+    """row[key] of the finest row equals `value` within the fraction `tolerance` of it, or of `unit`."""
 
     key: str
     value: float
     tolerance: float
+    unit: float | None = None
 
     def judge(self, rows: Sequence[Row], quick: bool) -> Verdict:
         found = rows[-1][self.key]
-        passed = None if quick else bool(abs(found / self.value - 1) <= self.tolerance)
-        return Verdict(self.key, found, f"{self.value:g} ± {100 * self.tolerance:g} %", passed)
+        unit = abs(self.value) if self.unit is None else self.unit
+        passed = None if quick else bool(abs(found - self.value) <= self.tolerance * unit)
+        of = "" if self.unit is None else f" of {self.unit:.4g}"
+        return Verdict(self.key, found, f"{self.value:g} ± {100 * self.tolerance:g} %{of}", passed)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.checks import AtMost, Check, Rate, Target, Within
+from benchmarks.fracture import cases as plates
 from nmm.case import Case, read_case
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Problem:
     """A case file, the refinements to run, and the checks on the result.
 
     `cells` along the longer side, `quick` their short form; `measure` takes figures from an `Answer`
-    that the checks and tables name; `reference` says where the right answer comes from.
+    that the checks and tables name; `reference` says where the right answer comes from; `plate` has the
+    factors of a cracked one.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Problem:
     reference: str
     covers: tuple[str, ...] = ("quad", "triangle")
     measure: Callable[[Answer], Mapping[str, float]] | None = None
+    plate: plates.Case | None = None
 
     @property
     def effectivity(self) -> bool:
@@ -79,6 +82,35 @@ def deflection(x: float, y: float, name: str) -> Callable[[Answer], Mapping[str,
         return {name: float(answer.at(np.array([[x, y]]))[0, 1])}
 
     return measure
+
+
+def cracked(
+    name: str,
+    plate: plates.Case,
+    cells: tuple[int, ...],
+    limit: float,
+    covers: tuple[str, ...] = ("quad", "triangle"),
+) -> Problem:
+    """The case file of a cracked plate whose factors are known; `limit` in the plate's own unit of K.
+
+    Of tips that have one value by symmetry the worst counts, with the sign of the first.
+    """
+    first = {factor.label: factor.value for factor in reversed(plate.factors)}
+
+    def measure(answer: Answer) -> Mapping[str, float]:
+        tips = {(tip["crack"], tip["end"]): tip for tip in answer.tips}
+        worst = plates.worst_of_groups(plate, tips)
+        errors = [np.nan if w["error"] is None else abs(w["error"]) for w in worst.values()]
+        values = {
+            label: np.nan if w["value"] is None else w["value"] * np.sign(w["reference"] * first[label] or 1)
+            for label, w in worst.items()
+        }
+        return {LARGEST: float(np.max(errors)), **{label: float(value) for label, value in values.items()}}
+
+    shown = first.items() if len(first) < 6 else ()
+    checks = [Target(label, round(value, 5), limit, plate.unit) for label, value in shown if value]
+    checks = (*checks, AtMost(LARGEST, limit), Rate(LARGEST, 1.0, None))
+    return Problem(name, cells, cells[:2], checks, plate.about, covers, measure, plate)
 
 
 def cook_deflections(answer: Answer) -> Mapping[str, float]:
@@ -124,6 +156,9 @@ HONDROS = tuple(2 / np.pi * (sign * np.sin(np.radians(20)) - np.radians(10)) for
 
 MOTZ = 401.162453745
 """Leading coefficient of Motz's problem (Georgiou, Olson and Smyrlis 1996)."""
+
+LARGEST = "largest error of K"
+"""Of all tips, in the plate's own unit of K."""
 
 EFFECTIVITY = Within("effectivity", 0.7, 1.5)
 SMOOTH = (Rate("l2", 2.0), Rate("h1", 1.0), EFFECTIVITY)
@@ -234,4 +269,15 @@ PROBLEMS = (
     Problem("bar", (8, 16, 32), (8, 16), EXACT, "linear in each material, hence exact"),
     Problem("inclusion", (16, 32, 64, 128), (16, 32), REGIONS, "radial solution, contrast 10"),
     Problem("stiff_inclusion", (16, 32, 64, 128), (16, 32), REGIONS, "radial solution, contrast 1000"),
+    cracked("edge_crack", plates.edge_crack(0.5, 2.0, 2.8254), (40, 80, 160), 0.005),
+    cracked("edge_crack_shear", plates.sheared_edge(), (48, 96, 192), 0.003),
+    cracked("centre_crack", plates.centre_crack(0.5, 1.0, 1.33371), (40, 80, 160), 0.002),
+    cracked("notched_beam", plates.bent_beam(), (90, 180, 360), 0.005),
+    cracked("inclined_crack", plates.inclined_crack(45), (60, 120, 240), 0.002),
+    cracked("star_four", plates.star(4, lambda t: (0.863542, 0.0, ""), ""), (50, 100, 200), 0.002),
+    cracked("star_six", plates.star(6, lambda t: (0.742545, 0.0, ""), ""), (50, 100, 200), 0.002),
+    cracked("branched_crack", plates.branched(1.0, 1.0435, 0.4948, 0.5059, ()), (60, 120, 240), 0.002),
+    cracked("kinked_crack", plates.kinked(), (100, 200), 0.002),
+    cracked("interface_crack", plates.border_crack(), (60, 120, 240), 0.01),
+    cracked("eight_cracks", plates.eight_cracks(), (200, 300), 0.01, ("quad",)),
 )

@@ -47,19 +47,26 @@ def write(result: Mapping[str, Any], folder: Path) -> Path:
 
 
 def merged(before: Mapping[str, Any], now: Mapping[str, Any], key: str) -> dict:
-    """`before` with the rows of `now` in place of those of the same name, and when and on what those were
-    measured."""
+    """`before` with the rows of `now`, and what else belongs to them, in place of those of the same name, and
+    when and on what those were measured."""
     names = list(dict.fromkeys(row[key] for row in now["rows"]))
-    judged = {check["check"] for check in now["checks"]}
+    judged = {check["check"] for check in now["checks"] if "problem" not in check}
     later = [run | {"rows": [n for n in run["rows"] if n not in names]} for run in before.get("later", [])]
     processor = now["hardware"]["processor"]
     mine = {"date": now["date"], "commit": now["commit"], "processor": processor, "rows": names}
     same = [run for run in later if all(run[key] == mine[key] for key in ("commit", "processor"))]
     mine["rows"] = [name for run in same for name in run["rows"]] + names
+
+    def others(items):
+        named = (item for item in items if item.get("problem", item.get("case")) not in names)
+        return [item for item in named if item not in now.get("skipped", ())]
+
     return {
         **before,
+        **{k: before[k] | now[k] for k in ("problems", "methods") if k in before and k in now},
+        **{k: others(before[k]) + now[k] for k in ("skipped", "lattices") if k in before and k in now},
         "later": [run for run in later if run["rows"] and run not in same] + [mine],
-        "checks": [c for c in before["checks"] if c["check"] not in judged] + now["checks"],
+        "checks": [c for c in others(before["checks"]) if c["check"] not in judged] + now["checks"],
         "rows": [row for row in before["rows"] if row[key] not in names] + now["rows"],
     }
 

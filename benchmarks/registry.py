@@ -34,6 +34,7 @@ BENCHMARKS = {
             "verification",
             "exact solutions and reference values: errors, rates, peers",
             "benchmarks.verification:run",
+            "problem",
         ),
         Benchmark(
             "accuracy",
@@ -78,6 +79,7 @@ BENCHMARKS = {
             "fracture",
             "stress intensity factors of plates with known ones, and their spread over lattices",
             "benchmarks.fracture.sweep:run",
+            "case",
         ),
         Benchmark(
             "kb7",

@@ -9,10 +9,20 @@ from benchmarks.peers import PEERS, Peer, Unsupported, load
 from benchmarks.problems import PROBLEMS, Problem
 from benchmarks.record import record
 from benchmarks.registry import Report
+from nmm.errors import InputError
 
 
-def run(quick: bool, report: Report) -> dict:
-    """The record of all problems: a row for each solution, the verdicts, and who was skipped and why."""
+def run(quick: bool, report: Report, only: str = "") -> dict:
+    """The record of all problems: a row for each solution, the verdicts, and who was skipped and why.
+
+    `only`: problems with this text in their names.
+
+    **Raises:** `InputError` when no problem is meant.
+    """
+    problems = [problem for problem in PROBLEMS if only in problem.name]
+    if only and not problems:
+        known = ", ".join(problem.name for problem in PROBLEMS)
+        raise InputError(f'no problem has "{only}" in its name', hint=f"known: {known}")
     rows: list[dict] = []
     checks: list[dict] = []
     skipped: list[dict] = []
@@ -25,7 +35,7 @@ def run(quick: bool, report: Report) -> dict:
             report(f"skipped {name}: {reason}")
             continue
         versions[name] = peer.version()
-        for problem in PROBLEMS:
+        for problem in problems:
             for cover in covers_of(peer, problem):
                 try:
                     found = list(solve_all(peer, problem, cover, quick))
@@ -41,7 +51,7 @@ def run(quick: bool, report: Report) -> dict:
                     for verdict in verdicts
                 ]
                 report(line(name, problem, cover, found, verdicts))
-    references = {p.name: {"title": p.title, "reference": p.reference} for p in PROBLEMS}
+    references = {p.name: {"title": p.title, "reference": p.reference} for p in problems}
     return record(
         "verification", rows, checks, quick=quick, problems=references, methods=versions, skipped=skipped
     )

@@ -76,12 +76,12 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Electrodes", "Estimate", "Field",
     "Forward", "GeometryError", "GridValue", "InputError", "Inverse", "Manifold", "Model", "Multigrid",
-    "NmmError", "NotConverged", "ParameterError", "Phases", "PrecisionError", "Problem", "Recut", "Solution",
-    "Stack", "UnbalancedError", "__version__", "batch", "bond", "cut", "disk", "elasticity", "electrodes",
-    "energy_release", "field", "fixed", "flux", "forward", "inverse", "lattice", "observe", "on_circle",
-    "phases", "point_load", "poisson", "polygon", "pressure", "prior", "problem", "read_cracks",
-    "read_domain", "read_regions", "rectangle", "recut", "robin", "stack", "stress_intensity", "tips_left_out",
-    "traction", "value",
+    "NmmError", "NotConverged", "ParameterError", "Phases", "PrecisionError", "Problem", "Recut",
+    "Solution", "Stack", "UnbalancedError", "__version__", "batch", "bond", "cut", "disk", "elasticity",
+    "electrodes", "energy_release", "field", "fixed", "flux", "forward", "inverse", "lattice", "observe",
+    "on_circle", "phases", "point_load", "poisson", "polygon", "pressure", "prior", "problem",
+    "read_cracks", "read_domain", "read_regions", "rectangle", "recut", "robin", "stack",
+    "stress_intensity", "tips_left_out", "traction", "value",
 ]  # fmt: skip
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from benchmarks.fracture.infinite import BorderCrack
 
 YOUNG, NU = 1.0, 0.3
 STIFFNESS = YOUNG / (1 - NU**2) / 8
@@ -35,7 +38,8 @@ class Case:
     `length` is what cells are counted in, `unit` what errors are relative to (the largest K, or σ√πa in an
     infinite plane), `far` the stress (xx, yy, xy) at the edge. `edge`: "uniform" as it is; "exact" with the
     field of a straight crack; "own" with the field of the cracks' own opening, found by repetition; "clamped"
-    below, `far` above.
+    below, `far` above; "bent" by three forces on a beam. `soft` is Young's modulus below y = 0, where it is
+    another one, and `tips` the kinds of tips that the plate is solved with.
     """
 
     name: str
@@ -50,6 +54,8 @@ class Case:
     cells: tuple[int, ...] = (10, 20, 40)
     nu: float = NU
     about: str = ""
+    soft: float | None = None
+    tips: tuple[str, ...] = ("plain", "enriched")
 
 
 def edge_crack(ratio: float, height: float, factor: float, cells=(10, 20, 40, 80)) -> Case:
@@ -84,6 +90,23 @@ def sheared_edge() -> Case:
         (10, 20, 40, 80),
         nu=0.25,
         about="Yau, Wang and Corten 1980: 34.0 and 4.55; Williams collocation",
+    )
+
+
+def bent_beam() -> Case:
+    """A beam of height 1 on supports 4 apart, cracked to half its height, under a force 1 in the middle."""
+    return Case(
+        "bent beam, a/W = 0.5",
+        "single-edge notched beam under three forces, S/W = 4",
+        (-2.25, 0.0, 2.25, 1.0),
+        [[(0.0, 0.0), (0.0, 0.5)]],
+        0.5,
+        10.575,
+        (0.0, 0.0, 0.0),
+        [Factor(0, 1, "KI", 10.575), Factor(0, 1, "KII", 0.0)],
+        "bent",
+        (10, 20, 40),
+        about="graded quadratic elements, ± 0.001; the handbook's formula, within 1 %, says 10.65",
     )
 
 
@@ -127,6 +150,37 @@ def inclined_crack(beta: int) -> Case:
     )
 
 
+def border_crack() -> Case:
+    """A crack between a half-plane with Young's modulus 1 and one with 0.1, under tension; exact."""
+    field = between()
+    one, two = field.factor.real, field.factor.imag
+    factors = [
+        Factor(0, end, key, value)
+        for end in (0, 1)
+        for key, value in (("KI", one), ("KII", (2 * end - 1) * two))
+    ]
+    return Case(
+        "between two materials",
+        "crack along the border of two half-planes, E 10 : 1",
+        (-3.0, -3.0, 3.0, 3.0),
+        [[(-1.0, 0.0), (1.0, 0.0)]],
+        1.0,
+        float(np.sqrt(np.pi)),
+        field.far,
+        factors,
+        "exact",
+        (10, 20, 40, 80),
+        about="Rice and Sih 1965, exact: (1 + 2iε)(2a)^−iε σ√πa, ε = −0.0758",
+        soft=0.1 * YOUNG,
+        tips=("plain",),
+    )
+
+
+def between() -> BorderCrack:
+    """The exact field of `border_crack`."""
+    return BorderCrack(1.0, (YOUNG, NU), (0.1 * YOUNG, NU), (0.0, 1.0, 0.0))
+
+
 def star(arms: int, values, name: str, turn: float = 0.0, far=(1.0, 1.0, 0.0)) -> Case:
     """Arms of length 1 from one point in an infinite plane; `values` of each arm are (F_I, F_II, group)."""
     angles = turn + 2 * np.pi * np.arange(arms) / arms
@@ -145,7 +199,7 @@ def star(arms: int, values, name: str, turn: float = 0.0, far=(1.0, 1.0, 0.0)) -
         far,
         factors,
         "own",
-        about="singular integral equations, nine digits",
+        about="singular integral equation, nine digits",
     )
 
 
@@ -193,7 +247,32 @@ def branched(b: float, main: float, one: float, two: float, cells) -> Case:
         factors,
         "own",
         cells,
-        about="Chen and Hasebe's geometry, singular integral equations",
+        about="Chen and Hasebe's geometry, singular integral equation",
+    )
+
+
+def kinked() -> Case:
+    """A crack of length 1 that goes on for 0.5 at 45° to it, in an infinite plane."""
+    reach = 0.5 * float(np.sqrt(0.5))
+    c = (1 + reach) / 2
+    unit = float(np.sqrt(np.pi * c))
+    known = ((0, "main", 0.987613, -0.032697), (1, "kink", 0.569683, 0.619664))
+    return Case(
+        "kinked, b/a = 0.5",
+        "crack with a kink of 45° in an infinite plane",
+        (-4 * c, -4 * c, 4 * c, 4 * c),
+        [[(-c, 0.0), (1 - c, 0.0), (c, reach)]],
+        1.0,
+        unit,
+        (0.0, 1.0, 0.0),
+        [
+            Factor(0, end, key, value * unit, name)
+            for end, name, *both in known
+            for key, value in zip(("KI", "KII"), both, strict=True)
+        ],
+        "own",
+        (20, 40),
+        about="singular integral equation (`benchmarks/fracture/equations.py`), six digits",
     )
 
 
@@ -248,6 +327,7 @@ def all_cases() -> list[Case]:
         edge_crack(0.5, 16 / 7, 2.8246),
         edge_crack(0.5, 4.0, 2.8242, (10, 20, 40)),
         sheared_edge(),
+        bent_beam(),
         centre_crack(0.2, 1.0, 1.0554, (10, 20, 40)),
         centre_crack(0.5, 1.0, 1.33371, (10, 20, 40, 80)),
         centre_crack(0.5, 2.0, 1.18763),
@@ -256,5 +336,20 @@ def all_cases() -> list[Case]:
         branched(0.1, 1.0100, 0.5601, 0.3473, (40, 80)),
         branched(0.5, 1.0259, 0.4998, 0.4743, (20, 40)),
         branched(1.0, 1.0435, 0.4948, 0.5059, (10, 20, 40)),
+        kinked(),
+        border_crack(),
         eight_cracks(),
     ]
+
+
+def worst_of_groups(case: Case, factors) -> dict[str, dict[str, Any]]:
+    """Reference, value and error of the tip of each group that is farthest off; None where none was found."""
+    found: dict[str, dict[str, Any]] = {}
+    for factor in case.factors:
+        tip = factors.get((factor.crack, factor.end))
+        value = None if tip is None else tip[factor.key]
+        error = None if value is None else (value - factor.value) / case.unit
+        old = found.get(factor.label)
+        if old is None or (error is not None and abs(error) > abs(old["error"] or 0.0)):
+            found[factor.label] = {"reference": factor.value, "value": value, "error": error}
+    return found

@@ -1,8 +1,8 @@
 """Stresses of cracks in an infinite plane, to be put on the edge of a plate.
 
 Muskhelishvili: σ_xx + σ_yy = 4 Re Φ, σ_yy − σ_xx + 2i σ_xy = 2 (z̄ Φ' + Ψ). Either in closed form for a
-straight crack, or from the opening b = [u_x + i u_y] of any cracks: an element dz of a crack with opening b
-is a dipole of dislocations, Φ = A/(z − z₀)² with A = −i μ b dz / π(κ + 1).
+straight crack, in one material or between two, or from the opening b = [u_x + i u_y] of any cracks: an
+element dz of a crack with opening b is a dipole of dislocations, Φ = A/(z − z₀)², A = −i μ b dz / π(κ + 1).
 """
 
 from __future__ import annotations
@@ -43,6 +43,69 @@ class StraightCrack:
         # Φ is the same in every frame, Ψ and z̄Φ' turn twice.
         turned = stresses(z * turn, phi, phi1 / turn, psi / turn**2)
         return turned + np.array(self.far)
+
+
+@dataclass(frozen=True)
+class BorderCrack:
+    """A crack |x| < `half` on the border y = 0 of two half-planes in plane strain, under a stress far away.
+
+    `above` and `below` are (E, ν); `far` holds σ_xx below the border, σ_yy and σ_xy. With the index ε of the
+    materials (Rice and Sih 1965, England 1965)
+
+        Φ = e^∓πε H,   Ω = e^±πε H,   H = S̄ / 2 cosh πε ((z − 2iεa) X − 1),   S = σ_yy + iσ_xy,
+        X = ((z + a) / (z − a))^iε / √(z² − a²),   Ψ(z) = Ω̄(z) − Φ − zΦ',   upper signs above.
+    """
+
+    half: float
+    above: tuple[float, float]
+    below: tuple[float, float]
+    far: tuple[float, float, float]
+
+    @property
+    def epsilon(self) -> float:
+        """The index ε, for the material above on the left of the tip."""
+        one, two = ((3 - 4 * nu, young / (2 + 2 * nu)) for young, nu in (self.above, self.below))
+        ratio = (one[0] / one[1] + 1 / two[1]) / (two[0] / two[1] + 1 / one[1])
+        return float(np.log(ratio) / (2 * np.pi))
+
+    @property
+    def factor(self) -> complex:
+        """K_I + iK_II at the tip x = a: S √(πa) (1 + 2iε) (2a)^−iε."""
+        _, yy, xy = self.far
+        root = (yy + 1j * xy) * np.sqrt(np.pi * self.half)
+        return complex(root * (1 + 2j * self.epsilon) * (2 * self.half) ** (-1j * self.epsilon))
+
+    @property
+    def release(self) -> float:
+        """G = |K|² / (E* cosh² πε) with 1/E* the mean of 1/E'."""
+        soft = sum((1 - nu**2) / young for young, nu in (self.above, self.below)) / 2
+        return abs(self.factor) ** 2 * soft / float(np.cosh(np.pi * self.epsilon)) ** 2
+
+    @property
+    def sideways(self) -> tuple[float, float]:
+        """σ_xx far away above and below: one strain along the border."""
+        (one, nu), (two, mu) = self.above, self.below
+        xx, yy, _ = self.far
+        strain = ((1 - mu**2) * xx - mu * (1 + mu) * yy) / two
+        return (one * strain + nu * (1 + nu) * yy) / (1 - nu**2), xx
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        z = points[:, 0] + 1j * points[:, 1]
+        over, e, a = points[:, 1] > 0, self.epsilon, self.half
+        _, yy, xy = self.far
+
+        def pair(z):
+            """H and its derivative."""
+            power = np.exp(1j * e * np.log((z + a) / (z - a))) / (z * np.sqrt(1 - (a / z) ** 2))
+            scale = (yy - 1j * xy) / (2 * np.cosh(np.pi * e))
+            slope = -power * a**2 * (1 + 4 * e**2) / (z**2 - a**2)
+            return scale * ((z - 2j * e * a) * power - 1), scale * slope
+
+        grow = np.exp(np.where(over, -np.pi, np.pi) * e)
+        phi, phi1 = (grow * part for part in pair(z))
+        psi = np.conj(pair(z.conj())[0]) / grow - phi - z * phi1
+        far = np.stack([np.where(over, *self.sideways), np.full(len(z), yy), np.full(len(z), xy)], -1)
+        return stresses(z, phi, phi1, psi) + far
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import nmm
-from benchmarks.fracture.cases import STIFFNESS, YOUNG, Case
+from benchmarks.fracture.cases import STIFFNESS, YOUNG, Case, between
 from benchmarks.fracture.infinite import Opening, StraightCrack, edge_tractions, opening_of
 
 GENERIC = (0.382, 0.236)
@@ -44,9 +44,12 @@ def solve(
     begin = time.perf_counter()
     h = case.length / cells
     origin = (case.box[0] + node[0] * h, case.box[1] + node[1] * h)
-    domain = nmm.rectangle(*case.box).with_cracks(case.cracks)
+    domain, model = nmm.rectangle(*case.box).with_cracks(case.cracks), nmm.elasticity(YOUNG, case.nu)
+    if case.soft is not None:
+        xmin, ymin, xmax, _ = case.box
+        domain = domain.with_region("below", nmm.rectangle(xmin, ymin, xmax, 0))
+        model = model.in_region("below", young=case.soft)
     manifold = nmm.cut(domain, nmm.lattice(cell=h, tips=tips, origin=origin, angle=angle))
-    model = nmm.elasticity(YOUNG, case.nu)
     u = nmm.forward(nmm.problem(manifold, model, loads(case, opening)))({})
     if case.edge == "own":
         for _ in range((repeats or (2 if opening else 4)) - 1):
@@ -62,6 +65,11 @@ def loads(case: Case, opening: Opening | None) -> list[Any]:
     if case.edge == "clamped":
         _, yy, xy = case.far
         return [nmm.fixed(f"y == {case.box[1]!r}"), nmm.traction(f"y == {case.box[3]!r}", (xy, yy))]
+    if case.edge == "bent":
+        forces = (((0, 1), (0, -1.0)), ((-2, 0), (0, 0.5)), ((2, 0), (0, 0.5)))
+        return [nmm.point_load(at, force) for at, force in forces]
+    if case.soft is not None:
+        return edge_tractions(case.box, between())
     if case.edge == "exact":
         (start, end) = case.cracks[0]
         half = float(np.hypot(end[0] - start[0], end[1] - start[1])) / 2

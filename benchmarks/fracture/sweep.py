@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 import nmm
 from benchmarks.checks import observed_rate
-from benchmarks.fracture.cases import Case, all_cases, edge_crack, inclined_crack
+from benchmarks.fracture.cases import Case, all_cases, edge_crack, inclined_crack, worst_of_groups
 from benchmarks.fracture.solve import solve
 from benchmarks.record import record
 from benchmarks.registry import Report
@@ -21,21 +20,30 @@ LATTICES = 10
 LATTICE_CELLS = 20
 
 
-def run(quick: bool, report: Report) -> dict:
-    """A row for each plate, cover and group of tips; the spread over random lattices; verdicts."""
-    cases = [case for case in all_cases() if not quick or case.cells[0] <= 10]
+def run(quick: bool, report: Report, only: str = "") -> dict:
+    """A row for each plate, cover and group of tips; the spread over random lattices; verdicts.
+
+    `only`: plates with this text in their names.
+
+    **Raises:** `InputError` when no plate is meant.
+    """
+    cases = [case for case in all_cases() if only in case.name and (not quick or case.cells[0] <= 10)]
+    if not cases:
+        raise nmm.InputError(
+            f'no plate has "{only}" in its name', hint=", ".join(c.name for c in all_cases())
+        )
     kinds, skipped = available()
     rows: list[dict] = []
     checks: list[dict] = []
     spread: list[dict] = []
     for tips in kinds:
-        for case in cases:
+        for case in (case for case in cases if tips in case.tips):
             cells = case.cells[:2] if quick else case.cells
             found = list(refined(case, cells, tips))
             rows += found
             checks.append(verdict(case, tips, found, quick))
             report(line(case, tips, found))
-        for case in (inclined_crack(45), edge_crack(0.5, 2.0, 2.8254)):
+        for case in (c for c in (inclined_crack(45), edge_crack(0.5, 2.0, 2.8254)) if only in c.name):
             spread.append(over_lattices(case, tips, 3 if quick else LATTICES))
             report(
                 f"{tips:<9}{case.name:<28}{spread[-1]['lattices']} lattices: "
@@ -76,19 +84,6 @@ def refined(case: Case, cells: tuple[int, ...], tips: str) -> Iterator[dict]:
                 **worst,
                 "seconds": answer.seconds,
             }
-
-
-def worst_of_groups(case: Case, factors) -> dict[str, dict[str, Any]]:
-    """Reference, value and error of the tip of each group that is farthest off; None where none was found."""
-    found: dict[str, dict[str, Any]] = {}
-    for factor in case.factors:
-        tip = factors.get((factor.crack, factor.end))
-        value = None if tip is None else tip[factor.key]
-        error = None if value is None else (value - factor.value) / case.unit
-        old = found.get(factor.label)
-        if old is None or (error is not None and abs(error) > abs(old["error"] or 0.0)):
-            found[factor.label] = {"reference": factor.value, "value": value, "error": error}
-    return found
 
 
 def over_lattices(case: Case, tips: str, count: int) -> dict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ class Answer:
 
     `at`: points (n, 2) -> (n,) or (n, 2); `stress`: points (n, 2) -> (n, 2, 2), None for scalar problems.
     `errors`: `l2`, `h1` (seminorm) and `max`, each relative to the exact solution, or empty without one.
+    `tips`: the stress intensity factors of each crack tip, see `nmm.stress_intensity`.
     `seconds`: named parts of the wall time. `facts`: anything else worth a column.
     """
 
@@ -30,6 +31,7 @@ class Answer:
     at: Field
     stress: Field | None = None
     errors: Mapping[str, float] = field(default_factory=dict)
+    tips: Sequence[Mapping[str, Any]] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 

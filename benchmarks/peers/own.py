@@ -29,6 +29,7 @@ class Nmm:
             at=solution.at,
             stress=solution.stress if elastic else None,
             errors=solution.errors(case.exact) if case.exact else {},
+            tips=solution.tips,
             seconds=solution.stats.seconds,
             facts={"imbalance": float(solution.balance["residual"]), **estimated(solution, problem, case)},
         )

@@ -7,6 +7,7 @@ import numpy as np
 
 from nmm.domain.segments import project
 from nmm.domain.tips import Tip, find_tips
+from nmm.physics.bond import bonds_of_seams
 from nmm.physics.problem import boundary_facets
 from nmm.physics.select import Selection, select
 
@@ -26,11 +27,15 @@ STRAIGHT = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Disc:
-    """A tip, the radius of its domain integral, and the share of it up to which the weight is 1."""
+    """A tip, the radius of its domain integral, and the share of it up to which the weight is 1.
+
+    `border`: the crack runs along the border between two regions, which goes on ahead of it.
+    """
 
     tip: Tip
     radius: float
     inner: float
+    border: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +63,23 @@ def disc(problem: Any, tip: Tip, wanted: float) -> Disc | LeftOut:
     manifold = problem.manifold
     geometry = manifold.geometry
     borders = geometry.vertices[geometry.interfaces]
-    if distance(tip.point, borders) <= 1e-9 * geometry.diagonal:
-        return LeftOut(tip, "it lies on the border between two regions")
+    borders = borders[[distance(tip.point, border[None]) <= 1e-9 * geometry.diagonal for border in borders]]
+    if len(borders) and not goes_on(tip, borders):
+        return LeftOut(tip, "it lies on the border between two regions, and its crack does not run along it")
     free, what = min(obstacles(problem, tip), key=lambda item: item[0])
     radius = min(wanted, SHARE * free)
     h = manifold.grid.h
     if radius < LEAST * h:
         nearest = f"{what} is {free / h:.2g} cells away" if SHARE * free < wanted else "the radius is"
         return LeftOut(tip, f"{nearest}, less than the {LEAST:g} cells that an integral needs")
-    return Disc(tip, *ring(problem, tip, radius))
+    return Disc(tip, *ring(problem, tip, radius), bool(len(borders)))
+
+
+def goes_on(tip: Tip, borders: np.ndarray) -> bool:
+    """Whether the borders (n, 2, 2) at a tip are one that goes straight on from it."""
+    ahead = (borders - tip.point) @ np.stack([tip.direction, [-tip.direction[1], tip.direction[0]]], -1)
+    along, beside = ahead[np.arange(len(ahead)), np.abs(ahead).sum(2).argmax(1)].T
+    return len(borders) == 1 and bool(np.abs(beside[0]) <= STRAIGHT * along[0])
 
 
 def ring(problem: Any, tip: Tip, radius: float) -> tuple[float, float]:
@@ -112,6 +125,8 @@ def obstacles(problem: Any, tip: Tip) -> list[tuple[float, str]]:
         away = np.linalg.norm(np.asarray(load.at) - geometry.shift - tip.point)
         found.append((float(away), "a point load"))
     found.append((distance(tip.point, held_faces(problem)), "a held face"))
+    if problem.bonds:
+        found.append((distance(tip.point, elastic_borders(problem)), "a border with an elastic bond"))
     return found
 
 
@@ -131,6 +146,13 @@ def distance(point: np.ndarray, segments: np.ndarray) -> float:
     _, t, beside = project(np.broadcast_to(point, (len(segments), 2)), segments[:, 0], segments[:, 1])
     ends = np.linalg.norm(segments - point, axis=2).min(1)
     return float(np.where((t > 0) & (t < 1), beside, ends).min())
+
+
+def elastic_borders(problem: Any) -> np.ndarray:
+    """Stretches of borders (n, 2, 2), in local coordinates, along which displacements may jump."""
+    manifold = problem.manifold
+    ends = manifold.host.seams.ends[bonds_of_seams(manifold, problem.bonds) >= 0]
+    return manifold.grid.to_user(ends.reshape(-1, 2)).reshape(-1, 2, 2) - manifold.geometry.shift
 
 
 def held_faces(problem: Any) -> np.ndarray:

@@ -17,6 +17,10 @@ def stress_intensity(solution: Any, radius: float | None = None) -> list[dict[st
     forward), `G = (K_I² + K_II²) / E'`, `T` (the constant stress along the crack) and the `radius` of the
     integral. Tips without room for an integral are left out; `tips_left_out` says why.
 
+    A tip of a crack along the straight border of two regions also has the index `epsilon` of their materials:
+    K = K_I + iK_II is then that of the traction σ₂₂ + iσ₁₂ = K r^iε / √2πr ahead of the tip, r in units of
+    length, `G = |K|² / (E* cosh² πε)` with 1/E* the mean of 1/E', and T that of the material on the left.
+
     The factors are functions of the unknowns and parameters and go through `jax.grad` and `jax.jit`.
 
     **Arguments:** `radius` of the integrals in units of length, shortened where something is nearer; ten
@@ -29,8 +33,8 @@ def stress_intensity(solution: Any, radius: float | None = None) -> list[dict[st
         return []
     problem = solution.problem
     rule = problem.manifold.cached(("tip rules", problem, radius), lambda: rules(problem, found))
-    factors, modulus = interaction(solution, rule)
-    release = (factors[:, 0] ** 2 + factors[:, 1] ** 2) / modulus
+    factors, material = interaction(solution, rule)
+    release = (factors[:, 0] ** 2 + factors[:, 1] ** 2) / material.modulus
     plain = (lambda value: value) if solution._traced else float
     return [
         {
@@ -40,6 +44,7 @@ def stress_intensity(solution: Any, radius: float | None = None) -> list[dict[st
             "G": plain(release[n]),
             "T": plain(factors[n, 2]),
             "radius": disc.radius,
+            **({"epsilon": plain(material.epsilon[n])} if disc.border else {}),
         }
         for n, disc in enumerate(found)
     ]

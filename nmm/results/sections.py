@@ -7,7 +7,11 @@ from typing import Any
 from . import html
 
 _SHOWN_ITEMS = 2000
-_TIP_HEADS = {"KI": "K_I", "KII": "K_II", "G": "G", "T": "T", "radius": "radius"}
+_TIP_HEADS = {"KI": "K_I", "KII": "K_II", "G": "G", "T": "T", "radius": "radius", "epsilon": "ε"}
+_BETWEEN = (
+    " ε is the index of the materials on the two sides of the crack: K_I + iK_II = K is that of the traction "
+    "K r^iε / √2πr ahead of the tip, and T that of the left side."
+)
 _STATS = {
     "cells": "cells of the lattice",
     "elements": "manifold elements",
@@ -84,7 +88,9 @@ def _tips(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path)
     parts = []
     if tips:
         numbered = [{"tip": number, **tip} for number, tip in enumerate(tips)]
-        keys = [key for key in ("tip", "crack", "end", "x", "y", *_TIP_HEADS) if key in numbered[0]]
+        known = {key for tip in numbered for key in tip}
+        keys = [key for key in ("tip", "crack", "end", "x", "y", *_TIP_HEADS) if key in known]
+        between = _BETWEEN if "epsilon" in known else ""
         units = extra.get("units") or {}
         stress, length = units.get("stress", "stress"), units.get("length", "length")
         parts += [
@@ -93,7 +99,7 @@ def _tips(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path)
             '<p class="dim">Stress intensity factors by domain interaction integrals, in '
             f"{html.text(stress)} × √{html.text(length)}; K_II is positive when the face on the left of the "
             "advancing tip moves forward. End 0 is the first point of a crack, end 1 its last. The radius is "
-            "that of the integral.</p>",
+            f"that of the integral.{between}</p>",
         ]
     if left_out:
         head = list(left_out[0])

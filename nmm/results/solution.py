@@ -102,8 +102,14 @@ class Solution:
 
     @cached_property
     def tips(self) -> list[dict[str, Any]]:
-        """Stress intensity factors at enriched crack tips (`nmm.stress_intensity`); empty for plain ones."""
-        return stress_intensity(self) if self._enriched else []
+        """Stress intensity factors (`nmm.stress_intensity`) at enriched crack tips.
+
+        Also at tips of cracks along the border of two regions, which cannot be enriched; no other plain ones.
+        """
+        if self._enriched:
+            return stress_intensity(self)
+        along = self.problem.model.name == "elasticity" and len(self.manifold.geometry.interfaces)
+        return [tip for tip in stress_intensity(self) if "epsilon" in tip] if along else []
 
     @cached_property
     def tips_left_out(self) -> list[dict[str, Any]]:

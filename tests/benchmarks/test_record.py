@@ -138,8 +138,25 @@ def test_rows_measured_alone_join_the_others(result, tmp_path):
     assert [run["rows"] for run in record.merged(joined, other, "problem")["later"]] == [["bar", "plate"]]
 
 
+def test_problems_measured_alone_bring_their_checks_and_what_was_skipped(result):
+    row = {**result["rows"][0], "problem": "crack"}
+    check = {**CHECK, "problem": "crack"}
+    skipped = [{"method": "other", "problem": "crack", "cover": "quad", "reason": "no mesh"}]
+    again = record.record(
+        "verification", [row], [check], quick=False, problems={"crack": {}}, skipped=skipped
+    )
+    joined = record.merged(record.merged(result, again, "problem"), again, "problem")
+    assert joined["checks"] == [*result["checks"], check]
+    assert joined["skipped"] == [*result["skipped"], *skipped]
+    assert joined["problems"] == result["problems"] | {"crack": {}}
+    assert joined["rows"] == [*result["rows"], row]
+
+
 def test_rows_are_chosen_only_where_they_have_names(tmp_path, capsys):
-    assert main(["verification", "--only", "disk", "-o", str(tmp_path)]) == 2
-    assert "--only does not go with verification" in capsys.readouterr().err
+    assert main(["forward", "--only", "disk", "-o", str(tmp_path)]) == 2
+    assert "--only does not go with forward" in capsys.readouterr().err
+    for name, kind in (("verification", "problem"), ("fracture", "plate")):
+        assert main([name, "--only", "no such name", "-o", str(tmp_path)]) == 2
+        assert f'no {kind} has "no such name"' in capsys.readouterr().err
     assert main(["multigrid", "--only", "no such family", "-o", str(tmp_path)]) == 2
     assert 'no family has "no such family"' in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What the derivatives of an inversion cost, relative to the forward solve that they belong to."""
+"""What the derivatives of an inversion cost, relative to a forward solve, and how well cracks are found."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from benchmarks.core import PLATE, figure, verdict
 from benchmarks.ktc2023.tank import model
 from benchmarks.record import record
 from benchmarks.registry import Report
+from benchmarks.synthetic import CASES, FINER
+from nmm.case import Case, read_case
+from nmm.case.question import question
 from nmm.inversion.model import Model
 
 GRADIENT, ACTION = 2.3, 3.0
@@ -31,6 +34,7 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
         "gradients": partial(gradients, cells, repeats),
         "products": partial(products, cells, repeats),
         "tank": partial(injections, tank, repeats),
+        "cracks": partial(cracks, 2 if quick else 10),
     }
     chosen = [make for name, make in measurements.items() if only in name]
     if not chosen:
@@ -141,6 +145,54 @@ def injections(cells: int, repeats: int) -> Iterator[dict]:
     for (name, _, limit), took in zip(ways, others, strict=True):
         name = f"tank, {count - 1} injections: {name} / batched forward solve, {cells} cells"
         yield figure(name, took / one, f"{took:.3f} and {one:.3f} s, {tank.inside.sum():,} squares", limit)
+
+
+def cracks(runs: int) -> Iterator[dict]:
+    """Random cracks from displacements of the rim with 1 % noise: how far off their tips are found."""
+    case = read_case(CASES / "crack.toml")
+    asked, random, found = question(case, case.problem()), np.random.default_rng(11), []
+    begin = time.perf_counter()
+    for _ in range(runs):
+        truth = {name: float(random.uniform(*RANGES[name])) for name in RANGES}
+        exact = np.ravel(asked.observe(solved(finer(case).with_parameters(truth))))
+        noise = 0.01 * float(np.abs(exact).max())
+        data = exact + noise * random.standard_normal(len(exact))
+        forward = nmm.recut(lambda p: solved(case.with_parameters(p)), case.shape_parameters)
+        inverse = nmm.inverse(forward, asked.observe, noise=noise, bounds=asked.bounds)
+        estimate = inverse.multistart(data, asked.starts())
+        found.append(off(truth, {name: float(v) for name, v in estimate.params.items()}))
+    seconds = (time.perf_counter() - begin) / runs
+    listed = ", ".join(f"{100 * each:.2f}" for each in found)
+    within = sum(each <= TIPS for each in found) / runs
+    parts = f"tips off by {listed} % of the plate, the worse of two; {seconds:.0f} s a crack"
+    yield figure(f"share of {runs} cracks with both tips within 2 % of the plate", within, parts, 0.9, True)
+
+
+RANGES = {"cx": (0.35, 0.65), "cy": (0.35, 0.65), "length": (0.2, 0.5), "angle": (-1.4, 1.4)}
+TIPS = 0.02
+
+
+def finer(case: Case) -> Case:
+    """The case on a finer, shifted and turned cover."""
+    return read_case(case.path, ["cover.cells=64", *FINER])
+
+
+def solved(case: Case) -> nmm.Solution:
+    """The solution of a case."""
+    problem = case.problem()
+    return nmm.forward(problem)(case.values(problem))
+
+
+def off(truth: dict[str, float], found: dict[str, float]) -> float:
+    """Distance of the tip that is farther off, for the better of the two ways to pair them."""
+    a, b = (ends(each) for each in (truth, found))
+    return min(np.hypot(*(a - pair).T).max() for pair in (b, b[::-1]))
+
+
+def ends(crack: dict[str, float]) -> np.ndarray:
+    """Tips (2, 2)."""
+    along = np.array([np.cos(crack["angle"]), np.sin(crack["angle"])]) * crack["length"] / 2
+    return np.array([crack["cx"], crack["cy"]]) + np.stack([-along, along])
 
 
 def in_turn(repeats: int, *functions: Callable) -> list[float]:

@@ -27,6 +27,7 @@ PICTURES = {
     "estimate.png": ("errors.md", "solve", "figure_error_estimate.png"),
     "convergence.png": ("errors.md", "solve", "convergence.png"),
     "inverse.png": (f"{INVERSE}/heads.toml", "invert", "figure_estimate_k.png"),
+    "crack.png": (f"{INVERSE}/crack.toml", "invert", "figure_estimate_shape.png"),
     "moduli.png": (f"{INVERSE}/inclusion.toml", "invert", "figure_data_fit.png"),
 }
 SETTINGS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from statistics import median
@@ -44,7 +44,23 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
         "compilation": partial(compilations, (32, 64) if quick else (64, 128, 256)),
         "second start": partial(second_starts, small),
     }
-    chosen = [make for name, make in measurements.items() if only in name]
+    about = "one machine, one run: medians, everything compiled before"
+    return measured("core", measurements, only, quick, report, about)
+
+
+def measured(
+    name: str,
+    measurements: Mapping[str, Callable[[], Iterator[dict]]],
+    only: str,
+    quick: bool,
+    report: Report,
+    about: str,
+) -> dict:
+    """The record of the measurements with `only` in their names.
+
+    **Raises:** `InputError` when there is none.
+    """
+    chosen = [make for key, make in measurements.items() if only in key]
     if not chosen:
         raise nmm.InputError(
             f'no measurement has "{only}" in its name', hint=f"known: {', '.join(measurements)}"
@@ -55,9 +71,7 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
             rows.append(row)
             report(f"{row['figure']}: {row['value']:.4g} ({row['parts']})")
         jax.clear_caches()  # each program maps memory thousands of times, and Linux has a limit
-    checks = [vars(verdict(row, quick)) for row in rows]
-    about = "one machine, one run: medians, everything compiled before"
-    return record("core", rows, checks, quick=quick, about=about)
+    return record(name, rows, [vars(verdict(row, quick)) for row in rows], quick=quick, about=about)
 
 
 def verdict(row: dict, quick: bool) -> Verdict:

@@ -11,9 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmm
-from benchmarks.core import PLATE, figure, verdict
+from benchmarks.core import PLATE, figure, measured
 from benchmarks.ktc2023.tank import model
-from benchmarks.record import record
 from benchmarks.registry import Report
 from benchmarks.synthetic import CASES, FINER
 from nmm.case import Case, read_case
@@ -36,19 +35,8 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
         "tank": partial(injections, tank, repeats),
         "cracks": partial(cracks, 2 if quick else 10),
     }
-    chosen = [make for name, make in measurements.items() if only in name]
-    if not chosen:
-        raise nmm.InputError(
-            f'no measurement has "{only}" in its name', hint=f"known: {', '.join(measurements)}"
-        )
-    rows = []
-    for make in chosen:
-        for row in make():
-            rows.append(row)
-            report(f"{row['figure']}: {row['value']:.4g} ({row['parts']})")
-        jax.clear_caches()
     about = "one machine, one process: medians, everything compiled before"
-    return record("inverse", rows, [vars(verdict(row, quick)) for row in rows], quick=quick, about=about)
+    return measured("inverse", measurements, only, quick, report, about)
 
 
 def plate(cells: int) -> tuple[nmm.Forward, np.ndarray]:

@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -13,12 +14,18 @@ import jax
 
 import nmm
 from benchmarks.checks import Verdict
-from benchmarks.inversions import heads, with_nmm, with_scikit_fem
+from benchmarks.inversions import heads, tank, tank_nmm, tank_pyeit, with_nmm, with_scikit_fem
 from benchmarks.markdown import PASSED, reasons, table
 from benchmarks.record import record
 from benchmarks.registry import Report
 
 ABOUT = "one machine and one process, one run after the other; the data are no library's own"
+TANKS = (
+    ("neighbours, 0.1 % noise", 1, 1e-3),
+    ("neighbours, 1 % noise", 1, 1e-2),
+    ("opposite, 0.1 % noise", tank.COUNT // 2, 1e-3),
+)
+"""Which electrodes drive the current, how far apart they are, and the noise."""
 CLOSE = 1.01
 """Seconds are counted until the objective is within 1 % of the lowest that the library finds."""
 
@@ -32,7 +39,7 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
     chosen = {name: make for name, make in problems.items() if only in name}
     if not chosen:
         raise nmm.InputError(f'no problem has "{only}" in its name', hint=f"known: {', '.join(problems)}")
-    rows, skipped, methods = [], [], {"scikit-fem": version("scikit-fem")}
+    rows, skipped, methods = [], [], {name: version(name) for name in ("scikit-fem", "pyeit")}
     for name, make in chosen.items():
         for row in make(name):
             if "reason" in row:
@@ -53,7 +60,14 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
 def problems_of(quick: bool) -> dict[str, Callable[[str], Iterable[dict]]]:
     """The comparisons by name."""
     sizes = (16,) if quick else (32, 64, 128)
-    return {f"heads, {cells} cells": lambda name, cells=cells: by_heads(name, cells) for cells in sizes}
+    made: dict[str, Callable[[str], Iterable[dict]]] = {
+        f"heads, {cells} cells": partial(by_heads, cells=cells) for cells in sizes
+    }
+    cells, side = (12, 0.2) if quick else (32, 0.08)
+    for name, apart, level in TANKS[:1] if quick else TANKS:
+        data = partial(tank.measured, apart, level)
+        made[f"tank, {name}"] = partial(by_tank, data=data, cells=cells, side=side)
+    return made
 
 
 def version(library: str) -> str | None:
@@ -80,6 +94,18 @@ def by_heads(name: str, cells: int) -> Iterator[dict]:
                 "iterations": len(one.trace) - 1, "setup": one.setup, "seconds": one.seconds,
                 "until": heads.until(one.trace, CLOSE * lowest),
             }  # fmt: skip
+
+
+def by_tank(name: str, data: Callable[[], tank.Measured], cells: int, side: float) -> Iterator[dict]:
+    """Images of a water tank, see `benchmarks.inversions.tank`."""
+    readings = data()
+    for made in tank_nmm.reconstructions(readings, cells):
+        yield {"problem": name, **tank.sweep(made)}
+    if reason := tank_pyeit.missing():
+        yield {"method": "pyEIT", "reason": reason}
+        return
+    for made in tank_pyeit.reconstructions(readings, side):
+        yield {"problem": name, **tank.sweep(made)}
 
 
 def statements(parts: Iterable[Any]) -> int:
@@ -116,7 +142,7 @@ def least(rows: list[dict], key: str) -> float:
 
 def page(result: Mapping[str, Any]) -> list[str]:
     """The tables of a record."""
-    parts = [f"{result['about'][0].upper()}{result['about'][1:]}.", *heads_page(result)]
+    parts = [f"{result['about'][0].upper()}{result['about'][1:]}.", *heads_page(result), *tank_page(result)]
     if result["skipped"]:
         parts += ["## Skipped", table(("method", "reason", "problems"), reasons(result["skipped"]))]
     checks = [(c["check"], c["value"], c["expected"], PASSED[c["passed"]]) for c in result["checks"]]
@@ -145,3 +171,42 @@ def heads_page(result: Mapping[str, Any]) -> list[str]:
         " with the adjoint, the prior and the steps by hand.",
         table(names, rows),
     ]
+
+
+def tank_page(result: Mapping[str, Any]) -> list[str]:
+    """The tank."""
+    names = (
+        "problem", "method", "unknowns", "error, best", "at", "centres off", "error, default", "centres off",
+        "first set-up, s", "set-up, s", "an image, s",
+    )  # fmt: skip
+    rows = [
+        (
+            *(row[key] for key in ("problem", "method", "unknowns", "error", "best")),
+            off(row["places"]), row["plain_error"], off(row["plain_places"]),
+            *(row[key] for key in ("first", "setup", "image")),
+        )
+        for row in result["rows"]
+        if row["problem"].startswith("tank")
+    ]  # fmt: skip
+    count, times = len(tank.STRENGTHS), f"{tank.STRENGTHS[0]:g} to {tank.STRENGTHS[-1]:g}"
+    return [
+        "## Two inclusions in a tank",
+        f"The unit disk with {tank.COUNT} electrodes, a conductive and a resistive inclusion (3 and 0.3"
+        " in water of 1). Readings are nmm's complete electrode model on a finer cover, shifted and"
+        " turned, with one draw of noise relative to the mean reading. Its electrodes have a width and a"
+        " contact impedance, which nmm is told; pyEIT's are nodes of its mesh. All methods get the"
+        " differences against the empty tank; those with several Gauss-Newton steps add them to their"
+        " own empty tank. `error`: of the change of conductivity in L2 on 64 by 64 pixels, relative,"
+        " after the best scalar scaling; `centres off`: of the conductive and the resistive inclusion,"
+        f" in radii of the tank. Each method has its regularisation multiplied by {count} factors from"
+        f" {times}: `best` is that of the least error, which nobody knows in practice, `default` the"
+        f" factor 1: in nmm a prior of log σ with deviation {tank_nmm.DEVIATION:g} and length"
+        f" {tank_nmm.LENGTH:g} and the noise as it is, in pyEIT p = 0.5 and λ = 0.01 of its examples."
+        " `first set-up` includes nmm's compilation.",
+        table(names, rows),
+    ]
+
+
+def off(places: Iterable[float | None]) -> str:
+    """Distances for a reader; a sign of change that an image lacks has none."""
+    return ", ".join("none" if place is None else f"{place:.3f}" for place in places)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import inverse_peers
-from benchmarks.inversions import heads, with_nmm, with_scikit_fem
+from benchmarks.inversions import heads, tank, tank_nmm, tank_pyeit, with_nmm, with_scikit_fem
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +45,32 @@ def test_both_predict_the_same_heads(data):
 
 def test_statements_are_counted_without_docstrings_and_layout():
     assert inverse_peers.statements([inverse_peers.least]) == 2
+
+
+@pytest.fixture(scope="module")
+def readings():
+    return tank.measured(1, 1e-3, cells=24)
+
+
+def test_the_tank_is_found_in_nmm(readings):
+    linear, newton = (tank.sweep(made) for made in tank_nmm.reconstructions(readings, 12))
+    assert newton["error"] < linear["error"] < 0.85
+    assert max(newton["places"]) < 0.1
+
+
+def test_the_tank_is_found_in_pyeit(readings):
+    pytest.importorskip("pyeit")
+    made = next(tank_pyeit.reconstructions(readings, 0.2))
+    found = tank.sweep(made)
+    assert found["error"] < 0.9 and max(found["places"]) < 0.15
+
+
+def test_the_true_image_has_no_error():
+    assert tank.score(lambda points: 5 * tank.change(points)).error < 1e-12
+
+
+def test_derivatives_are_those_of_the_readings(readings):
+    made = tank_nmm.Tank(readings, 8)
+    along = np.random.default_rng(0).standard_normal(made.slopes.shape[1])
+    slope = (made.linearised(1e-5 * along)[0] - made.linearised(-1e-5 * along)[0]) / 2e-5
+    np.testing.assert_allclose(made.slopes @ along, slope, rtol=1e-5, atol=1e-8)

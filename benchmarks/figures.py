@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from benchmarks.curves import groups, rate
+from benchmarks.inversions import pictures
 from benchmarks.ktc2023 import pages
 from nmm.results.files import replacing
 
@@ -25,7 +26,7 @@ STYLES = {"l2": ("o", "-", "L2"), "h1": ("s", "--", "H1")}
 
 def write(result: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write the figures of a record into `folder`; their paths. A record of single figures has none."""
-    if result["benchmark"] in ("core", "gpu", "inverse", "inverse_peers"):
+    if result["benchmark"] in ("core", "gpu", "inverse"):
         return []
     figure = DRAWINGS.get(result["benchmark"], outcrop)(result)
     path = folder / f"{result['benchmark']}.png"
@@ -317,4 +318,5 @@ DRAWINGS = {
     "fracture": fracture,
     "profile": profile,
     "ktc2023": pages.picture,
+    "inverse_peers": pictures.picture,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -19,7 +20,7 @@ from benchmarks.markdown import PASSED, reasons, table
 from benchmarks.record import record
 from benchmarks.registry import Report
 
-ABOUT = "one machine and one process, one run after the other; the data are no library's own"
+ABOUT = "one machine and one process, one method after the other; every method gets the same data"
 TANKS = (
     ("neighbours, 0.1 % noise", 1, 1e-3),
     ("neighbours, 1 % noise", 1, 1e-2),
@@ -51,8 +52,9 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
         jax.clear_caches()
     checks = [vars(verdict) for verdict in verdicts(rows, quick)]
     methods = {name: found for name, found in methods.items() if found}
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return record(
-        "inverse_peers", rows, checks, quick=quick, about=ABOUT, methods=methods, skipped=skipped,
+        "inverse_peers", rows, checks, quick=quick, about=ABOUT, methods=methods, skipped=skipped, load=load,
         statements={"nmm": statements(with_nmm.USER), "scikit-fem": statements(with_scikit_fem.USER)},
     )  # fmt: skip
 
@@ -142,7 +144,13 @@ def least(rows: list[dict], key: str) -> float:
 
 def page(result: Mapping[str, Any]) -> list[str]:
     """The tables of a record."""
-    parts = [f"{result['about'][0].upper()}{result['about'][1:]}.", *heads_page(result), *tank_page(result)]
+    load = result.get("load")
+    busy = "" if load is None else f" Load of the machine at the end (1: this program alone): {load:.1f}."
+    parts = [
+        f"{result['about'][0].upper()}{result['about'][1:]}.{busy}",
+        *heads_page(result),
+        *tank_page(result),
+    ]
     if result["skipped"]:
         parts += ["## Skipped", table(("method", "reason", "problems"), reasons(result["skipped"]))]
     checks = [(c["check"], c["value"], c["expected"], PASSED[c["passed"]]) for c in result["checks"]]

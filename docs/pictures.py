@@ -39,6 +39,7 @@ BENCHMARKS = (
     "accuracy.png",
     "forward.png",
     "fracture.png",
+    "inverse_peers.png",
     "ktc2023.png",
     "multigrid.png",
     "profile.png",

@@ -210,7 +210,7 @@ def tank_page(result: Mapping[str, Any]) -> list[str]:
         f" {times}: `best` is that of the least error, which nobody knows in practice, `default` the"
         f" factor 1: in nmm a prior of log σ with deviation {tank_nmm.DEVIATION:g} and length"
         f" {tank_nmm.LENGTH:g} and the noise as it is, in pyEIT p = 0.5 and λ = 0.01 of its examples."
-        " `first set-up` includes nmm's compilation.",
+        " `first set-up` includes what nmm compiles and has not compiled for the data.",
         table(names, rows),
     ]
 

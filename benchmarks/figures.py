@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from benchmarks.curves import groups, rate
+from benchmarks.inversions import pictures
 from benchmarks.ktc2023 import pages
 from nmm.results.files import replacing
 
@@ -317,4 +318,5 @@ DRAWINGS = {
     "fracture": fracture,
     "profile": profile,
     "ktc2023": pages.picture,
+    "inverse_peers": pictures.picture,
 }

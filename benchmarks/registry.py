@@ -65,6 +65,12 @@ BENCHMARKS = {
             "figure",
         ),
         Benchmark(
+            "inverse_peers",
+            "inversions in nmm and in other libraries from the same data: errors, seconds, statements",
+            "benchmarks.inverse_peers:run",
+            "problem",
+        ),
+        Benchmark(
             "gpu",
             "seconds, memory and bandwidth on the device that JAX finds, to 64 million unknowns on a GPU",
             "benchmarks.gpu:run",

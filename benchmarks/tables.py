@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import error_tables, speed_tables
+from benchmarks import error_tables, inverse_peers, speed_tables
 from benchmarks.ktc2023 import pages
 from nmm.results.files import save_text
 
@@ -18,6 +18,7 @@ BODIES = {
     "forward": speed_tables.forward,
     "core": speed_tables.core,
     "inverse": speed_tables.core,
+    "inverse_peers": inverse_peers.page,
     "profile": speed_tables.profile,
     "gpu": speed_tables.gpu,
     "ktc2023": pages.page,

@@ -40,6 +40,7 @@ BENCHMARKS = (
     "accuracy.png",
     "forward.png",
     "fracture.png",
+    "inverse_peers.png",
     "ktc2023.png",
     "multigrid.png",
     "profile.png",

@@ -1,0 +1,1 @@
+"""Inverse problems that nmm and other libraries solve from the same data."""

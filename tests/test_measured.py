@@ -85,7 +85,7 @@ def test_synthetic_data_are_those_of_their_recipe(recipe):
     assert np.allclose(found.points, recipe.points, atol=1e-5)
     remark = (CASES / recipe.file).read_text().splitlines()[0]
     noise = float(re.search(r"noise ([\d.e-]+),", remark)[1])
-    assert remark.startswith(f"# {recipe.cells} cells") and remark.endswith(f"seed {recipe.seed}")
+    assert remark.startswith(f"# {recipe.source % recipe.cells};") and remark.endswith(f"seed {recipe.seed}")
     assert np.all(found.std == noise) and recipe.cells >= 3 * case.spec.cover.cells
 
 

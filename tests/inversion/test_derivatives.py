@@ -14,7 +14,7 @@ from nmm.pytrees import tree
 
 def crack_plate(solver=None):
     domain = SQUARE.with_cracks([[(0.0, 0.5), (0.43, 0.52)]])
-    manifold = nmm.cut(domain, nmm.lattice(cells=16, tips="enriched", tip_radius=2.0))
+    manifold = nmm.cut(domain, nmm.lattice(cells=10, tips="enriched", tip_radius=1.2))
     terms = [nmm.fixed("y == 0"), nmm.traction("y == 1", (0, "q"))]
     return nmm.forward(nmm.problem(manifold, nmm.elasticity("E", 0.3), terms), solver)
 

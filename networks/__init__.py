@@ -1,4 +1,36 @@
 """Networks as numerical manifolds: covers that learn, measured on the problems of nmm.
 
-The package is reserved and still empty.
+Names are imported when they are first used, so that importing networks is cheap.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from networks.bounds import RegionBounds, region_bounds
+    from networks.cells import Cells, Intervals
+    from networks.relu import ReLU, Sheets, from_nodes, from_solution, sheets, to_dofs
+    from networks.splitting import to_manifold
+
+_HOMES = {
+    "networks.bounds": ["RegionBounds", "region_bounds"],
+    "networks.cells": ["Cells", "Intervals"],
+    "networks.relu": ["ReLU", "Sheets", "from_nodes", "from_solution", "sheets", "to_dofs"],
+    "networks.splitting": ["to_manifold"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Cells", "Intervals", "ReLU", "RegionBounds", "Sheets", "from_nodes", "from_solution", "region_bounds",
+    "sheets", "to_dofs", "to_manifold",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'networks' has no attribute '{name}'")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -162,7 +162,7 @@ class ReLU:
 
 @dataclass(frozen=True)
 class Walls:
-    """Neurons `normals` (m, 2) · x + `offsets` (m,), in lattice units, taken from the hats of `rows` (m,)."""
+    """Neurons `normals` (m, 2) · x + `offsets` (m,), in lattice units, less the hats of `rows` (m,)."""
 
     rows: np.ndarray
     normals: np.ndarray
@@ -203,8 +203,8 @@ class Sheets:
 def from_nodes(nodes: Any, values: Any) -> ReLU:
     """The piecewise linear interpolant of `values` (n,) or (n, c) at increasing `nodes` (n,).
 
-    One hidden layer of n − 1 neurons. Left of the nodes it is constant, right of them it goes on. Rounding adds
-    up to machine precision times the length times the total variation of the slope.
+    One hidden layer of n − 1 neurons. Left of the nodes it is constant, right of them it goes on. Rounding
+    adds up to machine precision times the length times the total variation of the slope.
 
     **Raises:** `InputError` for nodes that do not increase.
     """
@@ -320,7 +320,7 @@ def _walls(manifold: Manifold, patches: np.ndarray) -> Walls:
 
 
 def _separating(mine: np.ndarray, other: np.ndarray) -> np.ndarray | None:
-    """The least steep a x + b y + c, as (3,), that is ≤ 0 at `mine` (n, 2) and ≥ the hat at `other` (m, 2)."""
+    """The least steep affine function (3,) that is ≤ 0 at `mine` (n, 2) and ≥ the hat at `other` (m, 2)."""
     ends = [np.column_stack([p, np.ones(len(p))]) for p in (mine, -other)]
     ends[1][:, 2] = -1.0
     hat = 1 - np.abs(np.column_stack([other, other[:, 0] - other[:, 1]])).max(1)

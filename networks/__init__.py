@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from networks import covers as covers
     from networks.bounds import RegionBounds, region_bounds
     from networks.cells import Cells, Intervals
+    from networks.energy import Functional, functional
+    from networks.manifold_net import ManifoldLayer, ManifoldNet, minimise
     from networks.physical import LatticeCover, lattice_cover
     from networks.relu import ReLU, Sheets, from_nodes, from_solution, sheets, to_dofs
     from networks.splitting import to_manifold
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "networks.bounds": ["RegionBounds", "region_bounds"],
     "networks.cells": ["Cells", "Intervals"],
+    "networks.energy": ["Functional", "functional"],
+    "networks.manifold_net": ["ManifoldLayer", "ManifoldNet", "minimise"],
     "networks.physical": ["LatticeCover", "lattice_cover"],
     "networks.relu": ["ReLU", "Sheets", "from_nodes", "from_solution", "sheets", "to_dofs"],
     "networks.splitting": ["to_manifold"],
@@ -25,8 +29,9 @@ _MODULES = {"covers": "networks.covers"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Cells", "Intervals", "LatticeCover", "ReLU", "RegionBounds", "Sheets", "covers", "from_nodes",
-    "from_solution", "lattice_cover", "region_bounds", "sheets", "to_dofs", "to_manifold",
+    "Cells", "Functional", "Intervals", "LatticeCover", "ManifoldLayer", "ManifoldNet", "ReLU",
+    "RegionBounds", "Sheets", "covers", "from_nodes", "from_solution", "functional", "lattice_cover",
+    "minimise", "region_bounds", "sheets", "to_dofs", "to_manifold",
 ]  # fmt: skip
 
 

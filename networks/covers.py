@@ -97,7 +97,8 @@ class Splines(Dense):
     """B-splines of one variable on trainable knots; degree 1 are the hats.
 
     `gaps` (cells,); cells + degree patches. `clamped` ends have coincident knots, so that the first and the
-    last weight are 1 there; otherwise the end cells are repeated beyond, as on the lattices of nmm. Outside [low, high] the weights are those of the nearer end.
+    last weight are 1 there; otherwise the end cells are repeated beyond, as on the lattices of nmm. Outside
+    [low, high] the weights are those of the nearer end.
 
     Formula: de Boor, A Practical Guide to Splines, 1978, chapter X: positive terms only.
     """

@@ -5,20 +5,30 @@ belong to different patches. The element is found on the host, once for each set
 the quadrature; the weights are those of nmm, as functions of the point.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from networks.covers import Dense, Local
+from nmm.cover.weights import Weights
 from nmm.errors import InputError
 from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
-from nmm.pytrees import tree
+from nmm.pytrees import HostOnly, tree
 
 
-@tree("manifold", eq=False)
+@dataclass(frozen=True, eq=False)
+class Located(HostOnly):
+    """What finds elements on the host."""
+
+    manifold: Manifold
+
+
+@tree("weights", "columns", "host", eq=False)
 class LatticeCover(Dense):
     """Physical patches of a manifold; see `lattice_cover`.
 
@@ -32,7 +42,9 @@ class LatticeCover(Dense):
     origin: jax.Array
     frame: jax.Array
     number: jax.Array
-    manifold: Manifold
+    weights: Weights
+    columns: int
+    host: Located
 
     @property
     def patches(self) -> int:
@@ -47,14 +59,18 @@ class LatticeCover(Dense):
     @property
     def sizes(self) -> jax.Array:
         """The side of a square."""
-        return jnp.full((self.patches, 2), self.manifold.grid.h)
+        return jnp.broadcast_to(jnp.linalg.norm(self.frame[:, 0]), (self.patches, 2))
 
     def elements(self, points: Any, side: int = 1) -> np.ndarray:
         """Manifold element (n,) of points (n, 2), on the host.
 
-        **Raises:** `InputError` for points outside the domain.
+        **Raises:** `InputError` for points outside the domain, and inside jit.
         """
-        element, _ = locate(self.manifold, np.asarray(points), side)
+        if isinstance(points, Tracer):
+            raise InputError(
+                "traced points cannot be located", hint="give their elements: cover.elements(points)"
+            )
+        element, _ = locate(self.host.manifold, np.asarray(points), side)
         if (element < 0).any():
             x, y = np.asarray(points)[np.argmin(element)]
             raise InputError(f"the point ({x:.6g}, {y:.6g}) lies outside the domain", where="points")
@@ -64,12 +80,11 @@ class LatticeCover(Dense):
         """The patches of the `element` (n,) of each point (n, 2), looked up on the host if not given."""
         element = self.elements(x) if element is None else element
         x, cell = jnp.asarray(x), self.cell[element]
-        weights = self.manifold.weights
-        square = cell // weights.types
+        square = cell // self.weights.types
         units = (x - self.origin) @ jnp.linalg.inv(self.frame).T
-        corner = jnp.stack([square % self.manifold.nx, square // self.manifold.nx], -1)
+        corner = jnp.stack([square % self.columns, square // self.columns], -1)
         index = self.owners[element]
-        values = weights.values(units - corner, cell % 2 == 1, jnp)
+        values = self.weights.values(units - corner, cell % 2 == 1, jnp)
         return Local(values, index, units[:, None] - self.node[index])
 
 
@@ -90,5 +105,7 @@ def lattice_cover(manifold: Manifold) -> LatticeCover:
         jnp.asarray(manifold.origin),
         jnp.asarray(manifold.frame),
         jnp.asarray(number),
-        manifold,
+        manifold.weights,
+        manifold.nx,
+        Located(manifold),
     )

@@ -55,15 +55,29 @@ class Cover(Protocol):
         """The patches at points (n, d); `element` (n,) for covers of a domain, see `lattice_cover`."""
         ...
 
+    def located(self, x: Any, element: Any) -> Any:
+        """The elements that `local` wants."""
+        ...
+
 
 class Dense:
-    """Weights of all patches, and their sum over the patches at each point."""
+    """Weights of all patches."""
+
+    def located(self, x: Any, element: Any) -> Any:
+        """The elements that `local` wants; a cover of a whole box wants none."""
+        return element
 
     def __call__(self: Any, x: Any, element: Any = None) -> jax.Array:
         """Weights (n, patches) at points (n, d)."""
-        here = self.local(x, element)
-        rows = jnp.arange(len(here.weights))[:, None]
-        return jnp.zeros((len(here.weights), self.patches)).at[rows, here.index].add(here.weights)
+        return all_weights(self, jnp.asarray(x), self.located(x, element))
+
+
+@jax.jit
+def all_weights(cover: Any, x: jax.Array, element: Any) -> jax.Array:
+    """Weights (n, patches) of a cover at points (n, d)."""
+    here = cover.local(x, element)
+    rows = jnp.arange(len(here.weights))[:, None]
+    return jnp.zeros((len(here.weights), cover.patches)).at[rows, here.index].add(here.weights)
 
 
 def positions(gaps: jax.Array, low: float, high: float) -> jax.Array:

@@ -63,19 +63,29 @@ class ManifoldLayer(nnx.Module):
         """The cover, with its arrays as they are now."""
         return jax.tree.unflatten(self.structure, [a.get_value() for a in self.arrays])
 
-    def functions(self, x: Any, element: Any = None) -> tuple[jax.Array, jax.Array]:
-        """Products w_i p_j (n, m, J) of the m patches at points (n, inputs), and the patches (n, m)."""
-        here = self.cover.local(x, element)
-        monomials = [
-            jnp.prod(jnp.stack([here.coordinates[..., a] ** p for a, p in enumerate(each)]), 0)
-            for each in self.powers
-        ]
-        return here.weights[..., None] * jnp.stack(monomials, -1), here.index
-
     def __call__(self, x: Any, element: Any = None) -> jax.Array:
         """Values (n, outputs) at points (n, inputs); `element` (n,) where the cover is that of a domain."""
-        functions, index = self.functions(x, element)
-        return jnp.einsum("nmj,nmjc->nc", functions, self.unknowns.get_value()[index])
+        cover = self.cover
+        return values(
+            cover, self.unknowns.get_value(), self.powers, jnp.asarray(x), cover.located(x, element)
+        )
+
+
+def functions(cover: Cover, exponents: tuple[tuple[int, ...], ...], x: jax.Array, element: Any = None):
+    """Products w_i p_j (n, m, J) of the m patches at points (n, inputs), and the patches (n, m)."""
+    here = cover.local(x, element)
+    monomials = [
+        jnp.prod(jnp.stack([here.coordinates[..., a] ** p for a, p in enumerate(each)]), 0)
+        for each in exponents
+    ]
+    return here.weights[..., None] * jnp.stack(monomials, -1), here.index
+
+
+@partial(jax.jit, static_argnums=2)
+def values(cover: Any, unknowns: jax.Array, exponents, x: jax.Array, element: Any) -> jax.Array:
+    """Σ_i w_i Σ_j p_j d_ij (n, outputs) for unknowns d (patches, J, outputs)."""
+    products, index = functions(cover, exponents, x, element)
+    return jnp.einsum("nmj,nmjc->nc", products, unknowns[index])
 
 
 class ManifoldNet(nnx.Module):

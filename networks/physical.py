@@ -76,9 +76,13 @@ class LatticeCover(Dense):
             raise InputError(f"the point ({x:.6g}, {y:.6g}) lies outside the domain", where="points")
         return element
 
+    def located(self, x: Any, element: Any) -> Any:
+        """`element`, or those of the points, looked up on the host."""
+        return self.elements(x) if element is None else element
+
     def local(self, x: Any, element: Any = None) -> Local:
         """The patches of the `element` (n,) of each point (n, 2), looked up on the host if not given."""
-        element = self.elements(x) if element is None else element
+        element = jnp.asarray(self.located(x, element))
         x, cell = jnp.asarray(x), self.cell[element]
         square = cell // self.weights.types
         units = (x - self.origin) @ jnp.linalg.inv(self.frame).T

@@ -14,16 +14,10 @@ LINE, PLANE = (-1.0, 2.0), (-1.0, 0.5, 2.0, 1.5)
 COVERS = {
     "hats": covers.splines(PLANE, (4, 2)),
     "splines": covers.splines(LINE, 4, 3),
-    "open splines": covers.splines(LINE, 3, 2, clamped=False),
     "windows": covers.windows(LINE, 5, 0.3),
     "radial": covers.radial(PLANE, 3),
     "softmax": covers.softmax(2, 6),
 }
-
-
-@jax.jit
-def weights_of(cover, x):
-    return cover(x)
 
 
 def moved(cover, seed, size=2.0):
@@ -45,7 +39,7 @@ def test_weights_are_a_partition_of_unity_whose_derivatives_are_right(kind):
     x = points(PLANE if start.nodes.shape[1] == 2 else LINE)
     assert start.nodes.shape == start.sizes.shape
     for seed in range(20):
-        weights = np.asarray(weights_of(moved(start, seed), x))
+        weights = np.asarray(moved(start, seed)(x))
         assert weights.shape == (52, start.patches) and weights.min() >= 0
         np.testing.assert_allclose(weights.sum(1), 1, rtol=0, atol=1e-14)
     cover, way = moved(start, 0, 0.3), moved(jax.tree.map(jnp.zeros_like, start), 1)
@@ -55,13 +49,13 @@ def test_weights_are_a_partition_of_unity_whose_derivatives_are_right(kind):
         return jax.jvp(lambda c: c(x), (cover,), (way,))[1]
 
     ahead, behind = (jax.tree.map(lambda a, b, s=s: a + s * b, cover, way) for s in (1e-6, -1e-6))
-    difference = (weights_of(ahead, x) - weights_of(behind, x)) / 2e-6
+    difference = (ahead(x) - behind(x)) / 2e-6
     slope = along(cover, way)
     assert np.abs(slope).max() > 0.1
     np.testing.assert_allclose(slope, difference, rtol=0, atol=1e-6)
 
 
-@given(st.lists(st.floats(-50, 50), min_size=1, max_size=9))
+@given(st.lists(st.floats(-50, 50), min_size=6, max_size=6))
 def test_knots_increase_and_come_back(gaps):
     knots = np.asarray(covers.positions(jnp.array(gaps), *LINE))
     assert knots[0] == LINE[0] and knots[-1] == LINE[1]
@@ -80,10 +74,10 @@ def test_given_knots_are_kept():
 def test_splines_reproduce_the_point_and_are_smooth(degree):
     cover = moved(covers.splines(LINE, 5, degree), 1, 0.5)
     x = points(LINE)
-    np.testing.assert_allclose(weights_of(cover, x) @ cover.nodes, x, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(cover(x) @ cover.nodes, x, rtol=0, atol=1e-14)
     knot = float(cover.knots[2])
     step = 1e-3
-    rows = np.asarray(weights_of(cover, knot + step * np.arange(-3.0, 4)[:, None]))
+    rows = np.asarray(cover(knot + step * np.arange(-3.0, 4)[:, None]))
     jumps = np.abs(np.diff(rows, 2, axis=0)).max(1) / step  # second differences: of order 1 at a bend
     assert (jumps[2] > 0.1) == (degree == 1) and jumps[[0, 4]].max() < 0.05
 
@@ -97,7 +91,7 @@ def test_hats_have_their_own_slope_on_the_ends():
 
 def test_windows_vanish_outside_their_subdomain():
     cover = covers.windows((0, 4), 4, overlap=0.25)
-    assert np.asarray(weights_of(cover, np.array([[0.5], [2.0]])) > 0).tolist() == [
+    assert np.asarray(cover(np.array([[0.5], [2.0]])) > 0).tolist() == [
         [1, 0, 0, 0],
         [0, 1, 1, 0],
     ]
@@ -124,7 +118,7 @@ def test_weights_of_a_lattice_belong_to_physical_patches(shape, degree):
 def test_open_splines_on_equal_gaps_are_those_of_a_lattice():
     manifold = nmm.cut(nmm.rectangle(0, 0, 1, 1), nmm.lattice(cells=4, weights="bspline", degree=3))
     x = np.random.default_rng(0).uniform(0, 1, (30, 2))
-    mine = weights_of(covers.splines((0, 0, 1, 1), 4, 3, clamped=False), x)
+    mine = covers.splines((0, 0, 1, 1), 4, 3, clamped=False)(x)
     np.testing.assert_allclose(mine, lattice_cover(manifold)(x), rtol=0, atol=1e-14)
 
 

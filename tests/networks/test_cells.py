@@ -6,6 +6,7 @@ import pytest
 import networks
 import nmm
 from networks import ReLU, to_manifold
+from networks.bounds import one_layer
 
 TENT = [[2.0, -4.0], [2.0, -4.0]]
 
@@ -46,7 +47,7 @@ def test_random_networks_are_watertight(seed):
 @pytest.mark.parametrize(("neurons", "regions"), [(8, 37), (16, 137), (32, 529), (64, 2081)])
 def test_one_layer_has_the_regions_of_zaslavsky(neurons, regions):
     cells = to_manifold(ReLU.random((2, neurons, 1), 1), (-1e4, -1e4, 1e4, 1e4))
-    assert len(cells) == regions == networks.bounds.one_layer(neurons, 2)
+    assert len(cells) == regions == one_layer(neurons, 2)
     assert len(np.unique(cells.active, axis=0)) == regions
 
 

@@ -78,6 +78,8 @@ def _cells(network: ReLU, low: np.ndarray, high: np.ndarray) -> Cells:
         z[np.abs(z) <= near] = 0.0
         for neuron in range(len(b)):
             corners, starts, (first, second), share = _split(corners, starts, z[:, neuron])
+            if not len(share):
+                continue
             made = z[first] + share * (z[second] - z[first])
             made[np.abs(made) <= near] = 0.0
             made[:, neuron] = 0.0

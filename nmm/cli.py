@@ -201,7 +201,7 @@ def invert(
     """Search the parameters that explain measurements; write estimate, solution, summary and report."""
     stages = _stages(quiet, verbose)
     case = _read(case_file, settings, stages)
-    from nmm.invert import CHECKPOINT, invert_case
+    from nmm.invert import checkpoints, invert_case
     from nmm.tables import estimate_table
 
     directory = _directory(output, case)
@@ -210,9 +210,9 @@ def invert(
             found = invert_case(case, directory, stages, resume)
             found.save(directory, stages)
     except KeyboardInterrupt:
-        if not (directory / CHECKPOINT).exists():
+        if not (kept := checkpoints(directory)):
             raise
-        complain(f"interrupted; what was found is in {directory / CHECKPOINT}, --resume goes on from it")
+        complain(f"interrupted; what was found is in {kept[-1]}, --resume goes on from it")
         return INTERRUPTED
     _print(estimate_table(found, directory), quiet)
     return DONE if found.converged else FAILED

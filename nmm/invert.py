@@ -239,7 +239,7 @@ class Inversion:
             },
         )
         if self.converged:
-            for path in directory.glob(f"{CHECKPOINT}*"):
+            for path in checkpoints(directory):
                 path.unlink()
 
 
@@ -281,8 +281,13 @@ def invert_case(case: Case, directory: Path, stages: Stages, resume: bool = Fals
     return Inversion(replace(run, seconds=seconds), asked, estimate)
 
 
+def checkpoints(directory: Path) -> list[Path]:
+    """What interrupted searches left in `directory`: one file, or one for each of several starts."""
+    return sorted(directory.glob(f"{CHECKPOINT}*"))
+
+
 def _checkpoint(path: Path, resume: bool, case: Case) -> Path:
-    kept = list(path.parent.glob(f"{path.name}*"))
+    kept = checkpoints(path.parent)
     if resume and not kept:
         raise InputError(
             "there is no interrupted search to go on with",

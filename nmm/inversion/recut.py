@@ -23,7 +23,12 @@ class Recut:
     step: float | Mapping[str, float] | None
 
     def __call__(self, params: Mapping[str, Any]) -> Any:
-        return self.solve(jax.tree.map(plain, dict(params)))
+        solution = self.solve(jax.tree.map(plain, dict(params)))
+        for each in solution if isinstance(solution, tuple | list) else (solution,):
+            result = getattr(each, "result", None)
+            if result is not None and not result.converged:
+                raise NotConverged(result.message)
+        return solution
 
     def steps(self, unknowns: Unknowns, z: np.ndarray) -> np.ndarray:
         """By how much each unbounded number (n,) is changed."""

@@ -12,6 +12,7 @@ from plate import nmm as command
 import nmm
 from nmm.case import read_case
 from nmm.invert import Shape
+from nmm.progress import Stages
 
 CASES = Path(__file__).parents[2] / "benchmarks" / "cases" / "inverse"
 SENSORS = np.stack(np.meshgrid(np.linspace(0.06, 0.94, 5), [0.06, 0.94]), -1).reshape(-1, 2)
@@ -127,3 +128,30 @@ def test_a_crack_is_found_from_the_rim(tmp_path):
         assert found["params"][name] == pytest.approx(truth, abs=0.02)
     assert (tmp_path / "figure_estimate_shape.png").exists()
     assert "estimated shape" in (tmp_path / "report.html").read_text()
+
+
+def test_searches_from_several_starts_go_on_after_an_interruption(tmp_path, capsys, monkeypatch):
+    given = ("cover.cells=8", "inverse.starts=3", "output.fields=[]")
+    settings = [part for setting in given for part in ("--set", setting)]
+    step = Stages.step
+
+    def interrupt(self, text):
+        step(self, text)
+        if text.startswith("iteration 2"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stages, "step", interrupt)
+        assert command("invert", CASES / "source.toml", "-o", tmp_path, "-q", *settings) == 130
+    assert "--resume goes on" in capsys.readouterr().err and (tmp_path / "checkpoint.npz.0").exists()
+    assert command("invert", CASES / "source.toml", "-o", tmp_path, "-q", "--resume", *settings) == 0
+    assert not list(tmp_path.glob("checkpoint*"))
+
+
+def test_a_solution_that_did_not_converge_is_none():
+    def stopped(params):
+        made = problem(*params["centre"], params["r"])
+        return nmm.forward(made, nmm.ConjugateGradient(max_iterations=1), throw=False)()
+
+    with pytest.raises(nmm.NotConverged, match="iterations"):
+        nmm.recut(stopped)(TRUTH)

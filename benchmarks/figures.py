@@ -112,13 +112,14 @@ def multigrid(result: Mapping[str, Any]) -> Figure:
 
     The ghost penalty of a problem has its colour and crosses; markers change where colours begin anew.
     """
-    figure = new_figure(14.0, 5.6)
-    left, middle, right = figure.subplots(1, 3)
     names = list(dict.fromkeys(row["problem"] for row in result["rows"]))
     problems = [name for name in names if not name.endswith(GHOST)]
     limits = {row["problem"]: row["limit"] for row in result["rows"]}
     promised = [name for name in problems if limits[name] is not None]
     others = [name for name in problems if limits[name] is None]
+    figure = new_figure(14.0, 4.0 + 0.18 * max(len(promised), len(others)))
+    figure.set_layout_engine("constrained", h_pad=0.12)
+    left, middle, right = figure.subplots(1, 3)
     for panel, shown in ((left, promised), (middle, others)):
         for number, problem in enumerate(shown):
             for name, style in ((problem, f"{'os^D'[number // 10 % 4]}-"), (problem + GHOST, "x--")):
@@ -137,7 +138,7 @@ def multigrid(result: Mapping[str, Any]) -> Figure:
         panel.set_xlabel("cells along the longer side, quad lattice")
         panel.set_ylim(bottom=0)
         if shown:
-            panel.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
+            panel.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
     left.set_ylabel("iterations to 1e-8")
     left.set_title("with a promise", fontsize=9)
     middle.set_title("observed", fontsize=9)

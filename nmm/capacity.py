@@ -22,8 +22,8 @@ class Room:
         self.fixed = fixed
         self.growths = 0
 
-    def __call__(self, name: str, count: int) -> int:
-        """Rows that are reserved for `count` rows of `name`.
+    def __call__(self, name: str, count: int, dear: bool = False) -> int:
+        """Rows that are reserved for `count` rows of `name`; few more than needed where they are `dear`.
 
         **Raises:** `CapacityError` when fixed capacities do not suffice.
         """
@@ -38,7 +38,7 @@ class Room:
                 "which takes the largest of each",
             )
         self.growths += have is not None
-        self.taken[name] = grown(count + 4 * math.isqrt(count))
+        self.taken[name] = grown(count, 1) if dear else grown(count + 4 * math.isqrt(count), 64)
         return self.taken[name]
 
     def closed(self) -> "Room":
@@ -46,9 +46,9 @@ class Room:
         return Room(self.taken, fixed=True)
 
 
-def grown(count: int) -> int:
+def grown(count: int, least: int) -> int:
     """Capacity for `count` rows: the next term of a geometric sequence, so that few sizes are compiled."""
-    capacity = 64
+    capacity = least
     while capacity < count:
         capacity = -(-capacity * 5 // 4)
     return capacity

@@ -69,7 +69,9 @@ def make_tip_points(manifold: Manifold) -> TipPoints | None:
     blocks, rows = room("blocks of points at tips", len(cover.owner)), room("elements at tips", len(own))
 
     cluster, slots, dense = clusters(cover, own, plain)
-    many, size = room("clusters of tips", len(dense)), room("patches around tips", dense.shape[1])
+    # Each cluster has a dense block over the patches around it: padding costs its square and its cube.
+    many = room("clusters of tips", len(dense), dear=True)
+    size = room("patches around tips", dense.shape[1], dear=True)
     slots = np.where(slots == dense.shape[1], size, slots)
     dense = np.pad(dense, ((0, 0), (0, size - dense.shape[1])), constant_values=-1)
 

@@ -146,7 +146,7 @@ def edge_branches(problem: Problem, term: Term, edge: Edge):
         return None
     rows, patches, values = edge_functions(problem, edge)
     capacity = manifold.room(f"points at tips, {term.name}", len(rows))
-    wide = manifold.room("branch functions of an element", values.shape[1])
+    wide = manifold.room("branch functions of an element", values.shape[1], dear=True)
     more = ((0, capacity - len(rows)), (0, wide - values.shape[1]))
     return (
         padded(rows.astype(np.int32), capacity, 0),

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import solve_triangular
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -62,7 +63,7 @@ def make_tip_points(manifold: Manifold) -> TipPoints | None:
     cell, region = manifold.element_cells()[element], manifold.element_regions()[element]
     weights, slopes = basis(manifold, cell, xi)
     _, patches, values, gradients = singular_basis(manifold, element, xi)
-    wide = room("branch functions of an element", values.shape[1])
+    wide = room("branch functions of an element", values.shape[1], dear=True)
     plain, scratch = weights.shape[1], manifold.patches - 1
     first = np.searchsorted(cover.owner, np.arange(len(cover.element))) * BLOCK
     own = np.concatenate([manifold.element_patches()[cover.element], patches[first]], 1)
@@ -125,8 +126,8 @@ def clusters(cover: TipCover, own: np.ndarray, plain: int):
     return cluster, slots, blocks
 
 
-def block_inverses(full: jax.Array, points: TipPoints, components: int) -> jax.Array:
-    """Inverses (clusters, n c, n c) of the matrix restricted to the patches around the tips."""
+def block_roots(full: jax.Array, points: TipPoints, components: int) -> jax.Array:
+    """R (clusters, n c, n c): RᵀR is the inverse of the matrix restricted to the patches around tips."""
     count, size = points.blocks.shape
     k = points.slots.shape[1]
     slots, cluster = jnp.asarray(points.slots), jnp.asarray(points.cluster)
@@ -135,27 +136,27 @@ def block_inverses(full: jax.Array, points: TipPoints, components: int) -> jax.A
     dense = dense.at[cluster[:, None, None], slots[:, :, None], slots[:, None, :]].add(entries)
     dense = jnp.moveaxis(dense[:, :size, :size], 2, 3).reshape(count, size * components, size * components)
 
-    def invert(matrix):
+    def inverted(matrix):
         main = jnp.diag(matrix)
         scale = jnp.where(main > 0, 1 / jnp.sqrt(jnp.where(main > 0, main, 1.0)), 0.0)
         scaled = matrix * scale[:, None] * scale[None, :]
         scaled = scaled + jnp.diag(jnp.where(main > 0, SHIFT, 1.0))
-        root = jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(scaled), jnp.diag(scale), lower=True)
-        return root.T @ root
+        return solve_triangular(jnp.linalg.cholesky(scaled), jnp.diag(scale), lower=True)
 
-    return jax.lax.map(invert, dense)
+    return jax.lax.map(inverted, dense)
 
 
 def with_tips(cycle, system, points: TipPoints, apply):
     """A cycle on the physical patches and the exact solve around the tips, one after the other and back."""
     c = system.load.shape[0]
-    inverses = block_inverses(jax.lax.stop_gradient(system.tips.full), points, c)
+    roots = block_roots(jax.lax.stop_gradient(system.tips.full), points, c)
     blocks = jnp.asarray(points.blocks)
     where = jnp.where(blocks < 0, system.load.shape[1], blocks)
 
     def local(r):
         values = jnp.moveaxis(r.at[:, where].get(mode="fill", fill_value=0.0), 0, -1)
-        values = jnp.einsum("nab,nb->na", inverses, values.reshape(len(blocks), -1))
+        values = jnp.einsum("nab,nb->na", roots, values.reshape(len(blocks), -1))
+        values = jnp.einsum("nba,nb->na", roots, values)
         values = jnp.moveaxis(values.reshape(*blocks.shape, c), -1, 0)
         return jnp.zeros_like(r).at[:, where].add(values, mode="drop")
 

@@ -133,7 +133,7 @@ class CoverTable(Table):
     degree: Annotated[int, whole(1, 3)] = 1
     order: Annotated[int, whole(0, 2)] = 0
     tips: Annotated[str, one_of("plain", "enriched")] = "plain"
-    tip_radius: Number = 5.0
+    tip_radius: Number | None = None
     origin: Point | None = None
     angle: Number = 0.0
 

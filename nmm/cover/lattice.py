@@ -12,6 +12,9 @@ from nmm.errors import InputError, NotYet
 FAMILIES = {"quad": 2, "triangle": 3}
 """Families of parallel lattice lines: x = k, y = k and, for triangles, x - y = k."""
 
+TIP_RADIUS = {"quad": 5.0, "triangle": 9.0}
+"""Cells around a tip that have singular patches: beyond, triangles err three times as much as squares."""
+
 
 @dataclass(frozen=True)
 class Lattice:
@@ -276,7 +279,7 @@ def lattice(
     degree: int = 1,
     order: int = 0,
     tips: str = "plain",
-    tip_radius: float = 5.0,
+    tip_radius: float | None = None,
     origin: tuple[float, float] | None = None,
     angle: float = 0.0,
 ) -> Lattice:
@@ -287,8 +290,8 @@ def lattice(
     diagonal); `weights` "hat" or, on squares, "bspline" of a `degree` from 1 (the hat functions) to 3;
     `order` (0 to 2) of the polynomial local functions, above 0 on hat weights;
     `tips` "plain", or "enriched" by singular patches at all weights within `tip_radius` cells of a crack
-    tip (0: only those of the cell around it); `origin`, a lattice node (default: the lower left of the
-    bounding box); `angle` in degrees, counterclockwise about the origin.
+    tip (0: only those of the cell around it; default: 5, on triangles 9); `origin`, a lattice node (default:
+    the lower left of the bounding box); `angle` in degrees, counterclockwise about the origin.
 
     **Raises:** `InputError` for impossible values, `NotYet` for what is reserved.
     """
@@ -307,6 +310,7 @@ def lattice(
     check_order(order, degree, tips)
     if tips not in ("plain", "enriched"):
         raise InputError(f'the tips are "plain" or "enriched", found "{tips}"', where="cover.tips")
+    tip_radius = TIP_RADIUS[shape] if tip_radius is None else tip_radius
     if not (math.isfinite(tip_radius) and 0 <= tip_radius <= 20):
         raise InputError(
             f"found {tip_radius}, expected a radius of singular patches between 0 and 20 cells",

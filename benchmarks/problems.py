@@ -182,7 +182,7 @@ PROBLEMS = (
         "flower_spline",
         (16, 32, 64),
         (16, 32),
-        (Rate("l2", 4.0), Rate("h1", 3.0)),
+        (Rate("l2", 4.0), Rate("h1", 3.0), EFFECTIVITY),
         MANUFACTURED,
         ("quad, splines",),
     ),

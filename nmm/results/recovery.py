@@ -1,10 +1,10 @@
-"""Recovered gradients: in every physical patch the raw gradient is fitted by a polynomial.
+"""Recovered gradients: an approximation of the raw gradient on the same physical cover, of one order more.
 
-Its degree is that of the polynomials that the approximation reproduces. The fit is the L2 projection over
-the patch (for splines of degree 2 and 3 weighted by themselves, as their supports are wide), done separately
-for each material region, so that neither a crack nor an interface is smeared; the polynomials are blended by
-the weight functions. The result is itself an approximation on the same physical cover, of one order more than
-the raw gradient.
+On hat functions a polynomial is fitted to it in every physical patch, of the degree that the approximation
+reproduces, and the polynomials are blended by the weight functions. Splines of degree 2 and 3 take the L2
+projection of the gradient on themselves: its error is orthogonal to the splines of one degree less, hence
+nearly to these, and a polynomial over their wide supports would be worse than the raw gradient. Both keep
+material regions apart, so that neither a crack nor an interface is smeared.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, dia_array
+from scipy.sparse.linalg import cg
 
 from nmm.cover.functions import Functions
 from nmm.manifold.manifold import Manifold
+from nmm.manifold.quadrature import Rule
 from nmm.manifold.rules import element_rule
 from nmm.manifold.tips import singular_basis
 from nmm.physics.models import averaged
@@ -27,8 +29,8 @@ from nmm.physics.models import averaged
 class Recovered:
     """Polynomials of each (patch, region): `coefficients` (n, terms, components, 2) of `monomials`.
 
-    Their origin lies `anchor` (n, 2) away from the node, in lattice units. `slot` (elements, k) is the row
-    for each weight of each element.
+    On splines they are constants. Their origin lies `anchor` (n, 2) away from the node, in lattice units.
+    `slot` (elements, k) is the row for each weight of each element.
     """
 
     coefficients: np.ndarray
@@ -39,9 +41,9 @@ class Recovered:
 def monomials(offset: np.ndarray, functions: Functions) -> np.ndarray:
     """1, x, y, x², … up to the degree that the functions are complete to (..., terms).
 
-    Of offsets (..., 2) from the nodes, in halves of a support.
+    Of offsets (..., 2) from the nodes.
     """
-    x, y = np.moveaxis(offset * (2 / (functions.weights.degree + 1)), -1, 0)
+    x, y = np.moveaxis(offset, -1, 0)
     return np.stack([x ** (n - j) * y**j for n in range(functions.complete + 1) for j in range(n + 1)], -1)
 
 
@@ -80,7 +82,7 @@ def add_rows(array: Any, rows: np.ndarray, values: Any) -> Any:
 
 
 def recover(manifold: Manifold, raw: Callable[[np.ndarray, np.ndarray], Any]) -> Recovered:
-    """Fit a polynomial to the gradient in every physical patch.
+    """Fit a polynomial to the gradient in every physical patch, or splines to it in all of them.
 
     `raw(element, xi)` is the gradient (n, components, 2) at points of elements.
     """
@@ -97,24 +99,40 @@ def recover(manifold: Manifold, raw: Callable[[np.ndarray, np.ndarray], Any]) ->
     gradient = np.asarray(raw(rule.element, rule.points))
     c = gradient.shape[1]
     gradient = gradient.reshape(len(gradient), c * 2)
+    if grid.degree > 1:
+        constants = projected(manifold.weights.values(rule.points), rule, slot, gradient)
+        return Recovered(constants.reshape(count, 1, c, 2), np.zeros((count, 2)), slot)
     highest = grid.functions.complete
     terms = (highest + 1) * (highest + 2) // 2
     gram, right = np.zeros((count, terms, terms)), np.zeros((count, terms, c * 2))
-    measure = np.ones((len(rule.weights), k))
-    if grid.degree > 1:
-        measure = manifold.weights.values(rule.points)
     for a in range(k):
         p = monomials(rule.points - origin[rule.element, a], grid.functions)
         rows = slot[rule.element, a]
-        gather = csr_array((rule.weights * measure[:, a], (rows, np.arange(len(rows)))), (count, len(rows)))
+        gather = csr_array((rule.weights, (rows, np.arange(len(rows)))), (count, len(rows)))
         for i in range(terms):
             gram[:, i] += gather @ (p[:, i : i + 1] * p)
             right[:, i] += gather @ (p[:, i : i + 1] * gradient)
     coefficients = fit(gram, right)
-    thin, anchor = np.flatnonzero(poor(gram, grid.degree)), np.zeros((count, 2))
+    thin, anchor = np.flatnonzero(poor(gram)), np.zeros((count, 2))
     if len(thin):
         borrow(coefficients, anchor, thin, slot, gram[:, 0, 0], origin)
     return Recovered(coefficients.reshape(count, terms, c, 2), anchor, slot)
+
+
+def projected(values: np.ndarray, rule: Rule, slot: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """L2 projection (count, m) of the gradient (n, m) on the weights, with `values` (n, k) at the points.
+
+    Slivers make the matrix nearly singular, but not the projection: conjugate gradients do not mind.
+    """
+    count, k = int(slot.max()) + 1, values.shape[1]
+    place = np.repeat(np.arange(len(values)), k), slot[rule.element].ravel()
+    table = csr_array((values.ravel(), place), (len(values), count))
+    weighted = csr_array(((values * rule.weights[:, None]).ravel(), place), (len(values), count)).T
+    mass, right = weighted @ table, weighted @ gradient
+    main = mass.diagonal()
+    scale = dia_array((1 / np.where(main > 0, main, 1.0)[None], [0]), mass.shape)
+    found = [cg(mass, column, rtol=1e-12, maxiter=500, M=scale)[0] for column in right.T]
+    return np.stack(found, -1)
 
 
 def covariance(gram: np.ndarray) -> np.ndarray:
@@ -123,14 +141,13 @@ def covariance(gram: np.ndarray) -> np.ndarray:
     return gram[:, 1:, 1:] / gram[:, :1, :1] - mean[:, :, None] * mean[:, None, :]
 
 
-def poor(gram: np.ndarray, degree: int) -> np.ndarray:
+def poor(gram: np.ndarray) -> np.ndarray:
     """Patches too small or too thin for a slope: they borrow the polynomial of a neighbour.
 
     Measured by the amount and the spread of a support that nothing cuts.
     """
-    amount, width = (4.0, 1 / 3) if degree == 1 else (1.0, 1 / (3 * (degree + 1)))
     spread = np.linalg.eigvalsh(covariance(gram[:, :3, :3]))
-    return (gram[:, 0, 0] < 0.075 * amount) | (spread[:, 0] < 0.09 * width)
+    return (gram[:, 0, 0] < 0.3) | (spread[:, 0] < 0.03)
 
 
 def fit(gram: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -184,5 +201,5 @@ def recovered_gradients(
     values = manifold.weights.values(xi, cell % 2 == 1)
     offset = xi[:, None] - (grid.node_units(grid.cell_nodes(cell)) - grid.corner(cell)[:, None])
     slot = recovered.slot[element]
-    p = monomials(offset - recovered.anchor[slot], grid.functions)
+    p = monomials(offset - recovered.anchor[slot], grid.functions)[..., : recovered.coefficients.shape[1]]
     return np.einsum("na,nai,naicd->ncd", values, p, recovered.coefficients[slot])

@@ -75,11 +75,17 @@ def test_arms_in_an_infinite_plane_have_the_factors_of_the_integral_equation():
             assert value == pytest.approx(factor.value, abs=1e-4 * case.unit), (case.name, factor)
 
 
-def test_a_tiny_kink_has_the_factors_of_amestoy_and_leblond():
-    """Int. J. Solids Struct. 29 (1992) 465-501: F₁₁ and F₂₁ at 45°; the next term grows like √b."""
-    small, large = (solve_arms([-1, b * np.exp(0.25j * np.pi)], (0, 1, 0)).factors[1] for b in (1e-5, 1e-4))
-    limit = (small * np.sqrt(10) - large) / (np.sqrt(10) - 1) / np.sqrt(np.pi / 2)
-    assert limit == pytest.approx([0.7909, 0.3233], abs=2e-4)
+@pytest.mark.parametrize(
+    ("degrees", "functions"),
+    [(30, [[0.90174, 0.24025], [-0.72984, 0.79716]]), (45, [[0.79090, 0.32328], [-0.99820, 0.57290]])],
+)
+def test_a_tiny_kink_has_the_factors_of_amestoy_and_leblond(degrees, functions):
+    """Int. J. Solids Struct. 29 (1992) 465-501: F₁₁ and F₂₁, F₁₂ and F₂₂; the next term grows like √b."""
+    kink = np.exp(1j * np.deg2rad(degrees))
+    for far, known in zip([(0, 1, 0), (0, 0, 1)], functions, strict=True):
+        small, large = (solve_arms([-1, b * kink], far).factors[1] for b in (1e-5, 1e-4))
+        limit = (small * np.sqrt(10) - large) / (np.sqrt(10) - 1) / np.sqrt(np.pi / 2)
+        assert limit == pytest.approx(known, abs=1e-4)
 
 
 def test_the_dipole_of_arms_is_the_field_far_away():

@@ -169,7 +169,6 @@ def border_crack() -> Case:
         field.far,
         factors,
         "exact",
-        (10, 20, 40, 80),
         about="Rice and Sih 1965, exact: (1 + 2iε)(2a)^−iε σ√πa, ε = −0.0758",
         soft=0.1 * YOUNG,
         tips=("plain",),

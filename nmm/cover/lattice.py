@@ -307,7 +307,7 @@ def lattice(
     if shape not in FAMILIES:
         raise InputError(f'the shape must be "quad" or "triangle", found "{shape}"', where="cover.shape")
     check_weights(shape, weights, degree, tips)
-    check_order(order, degree, tips)
+    check_order(order, degree)
     if tips not in ("plain", "enriched"):
         raise InputError(f'the tips are "plain" or "enriched", found "{tips}"', where="cover.tips")
     tip_radius = TIP_RADIUS[shape] if tip_radius is None else tip_radius
@@ -365,8 +365,8 @@ def check_weights(shape: str, weights: str, degree: int, tips: str):
         )
 
 
-def check_order(order: int, degree: int, tips: str):
-    """**Raises:** `InputError` for an order that does not exist, `NotYet` where it does not work yet."""
+def check_order(order: int, degree: int):
+    """**Raises:** `InputError` for an order that does not exist, or not on these weights."""
     if order not in (0, 1, 2):
         raise InputError(f"the order must be 0, 1 or 2, found {order}", where="cover.order")
     if order > 0 and degree > 1:
@@ -374,10 +374,4 @@ def check_order(order: int, degree: int, tips: str):
             f"found local functions of order {order} on splines of degree {degree}, expected hat weights",
             where="cover.order",
             hint="take order = 0 with splines, or weights of degree 1 with a higher order",
-        )
-    if order > 0 and tips != "plain":
-        raise NotYet(
-            f'not yet: enriched tips with local functions of order {order}; expected tips = "plain"',
-            where="cover.tips",
-            hint='take tips = "plain", or order = 0 for singular patches',
         )

@@ -182,7 +182,8 @@ class Manifold:
     def dofs(self, patches: np.ndarray, components: int) -> np.ndarray:
         """Unknowns (n, k stored) of patches (n, k), of `components` for each local function."""
         stored = self.functions.per_patch * components
-        return (patches[:, :, None] * stored + np.arange(stored)).reshape(len(patches), -1)
+        rows, k = patches.shape
+        return (patches[:, :, None] * stored + np.arange(stored)).reshape(rows, k * stored)
 
     def patch_points(self) -> np.ndarray:
         """Node (patches, 2) of each patch in the user's coordinates."""

@@ -291,21 +291,25 @@ def at_tips(manifold: "Manifold", element: np.ndarray) -> np.ndarray:
 
 
 def singular_basis(manifold: "Manifold", element: np.ndarray, xi: np.ndarray):
-    """Branch functions times weights at points of elements.
+    """Branch functions times weights and monomials at points of elements.
 
-    Returns the rows (m,) whose element sees a tip, and there the patches (m, j), values (m, j) and gradients
-    (m, j, 2) in the user's coordinates, with j = 4 k T.
+    Returns the rows (m,) whose element sees a tip, and there the patches (m, j), values (m, j p) and
+    gradients (m, j p, 2) in the user's coordinates, with j = 4 k T and the p monomials of each patch side by
+    side.
     """
     cover, grid = manifold.host.tips, manifold.grid
     if cover is None or not len(cover.element):
-        none = np.zeros((0, COUNT))
-        return np.zeros(0, np.int64), none.astype(np.int64), none, np.zeros((0, COUNT, 2))
+        none = np.zeros((0, COUNT * manifold.functions.per_patch))
+        return np.zeros(0, np.int64), np.zeros((0, COUNT), np.int64), none, np.zeros((*none.shape, 2))
     here = np.flatnonzero(cover.row[element] >= 0)
     row, xi = cover.row[element[here]], np.asarray(xi)[here]
     cell = manifold.element_cells()[element[here]]
     upper = cell % 2 == 1
-    w, dw = grid.weights.values(xi, upper), grid.weights.gradients(xi, upper)
+    functions = manifold.functions
+    shape = len(here), grid.nodes_per_cell, 1, functions.per_patch
+    w, dw = functions.values(xi, upper).reshape(shape), functions.gradients(xi, upper).reshape(*shape, 2)
     place, wide = grid.corner(cell) + xi, COUNT * grid.nodes_per_cell
+    many = wide * functions.per_patch
     patches, values, gradients = [], [], []
     for t in range(cover.which.shape[1]):
         tip = np.maximum(cover.which[row, t], 0)
@@ -313,10 +317,10 @@ def singular_basis(manifold: "Manifold", element: np.ndarray, xi: np.ndarray):
         first = cover.first[row, t]
         has = (first >= 0)[:, :, None]
         number = np.where(has, first[:, :, None] + np.arange(COUNT), manifold.patches - 1)
-        value = np.where(has, w[:, :, None] * f[:, None], 0.0)
-        slope = w[:, :, None, None] * df[:, None] + f[:, None, :, None] * dw[:, :, None]
+        value = w * f[:, None, :, None]
+        slope = w[..., None] * df[:, None, :, None] + f[:, None, :, None, None] * dw
         patches.append(number.reshape(len(here), wide))
-        values.append(value.reshape(len(here), wide))
-        gradients.append(np.where(has[..., None], slope, 0.0).reshape(len(here), wide, 2))
+        values.append(np.where(has[..., None], value, 0.0).reshape(len(here), many))
+        gradients.append(np.where(has[..., None, None], slope, 0.0).reshape(len(here), many, 2))
     gradient = np.concatenate(gradients, 1) @ (grid.rotation.T / grid.h)
     return here, np.concatenate(patches, 1).astype(np.int64), np.concatenate(values, 1), gradient

@@ -63,7 +63,10 @@ def raw_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: np.nda
     gradient = by_xi @ (manifold.grid.rotation.T / manifold.grid.h)
     result = xp.einsum("nai,nac->nci", gradient, local)
     rows, patches, _, slopes = singular_basis(manifold, element, xi)
-    return add_rows(result, rows, xp.einsum("nai,nac->nci", slopes, dofs[patches])) if len(rows) else result
+    if not len(rows):
+        return result
+    at_tips = dofs[patches].reshape(*slopes.shape[:2], local.shape[2])
+    return add_rows(result, rows, xp.einsum("nai,nac->nci", slopes, at_tips))
 
 
 def averaged_gradients(manifold: Manifold, dofs: Any, element: np.ndarray, xi: Any, centre: Any) -> Any:

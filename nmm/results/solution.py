@@ -146,7 +146,8 @@ class Solution:
         u = module_of(local).einsum("na,nac->nc", self.manifold.functions.values(xi, cell % 2 == 1), local)
         rows, patches, values, _ = singular_basis(self.manifold, element, xi)
         if len(rows):
-            u = add_rows(u, rows, module_of(local).einsum("na,nac->nc", values, self.dofs[patches]))
+            at_tips = self.dofs[patches].reshape(*values.shape, local.shape[2])
+            u = add_rows(u, rows, module_of(local).einsum("na,nac->nc", values, at_tips))
         return u
 
     @cached_property

@@ -154,7 +154,7 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
         matrices, loads = tip_elements(problem, params, points)
         for edge, force in edge_terms.natural:
             rows, functions, values = edge_functions(problem, edge)
-            at = functions[:, :, None] * c + np.arange(c)
+            at = manifold.dofs(functions, c).reshape(*values.shape, c)
             np.add.at(load, at, values[:, :, None] * force[rows][:, None])
         where = manifold.dofs(points.patches.astype(np.int64), c)
         np.add.at(load, where, loads)
@@ -169,7 +169,7 @@ def tip_elements(problem: Problem, params: Mapping[str, Any], points: TipPoints)
     tangent, stress = linearise(model.density, model.components, coefficient_values(model, at, params))
     force = np.asarray(evaluate(model.source, at, params, "physics.source"))
     matrices, loads = _tip_matrices(points, tangent, stress, force)
-    plain = problem.manifold.grid.nodes_per_cell * model.components
+    plain = problem.manifold.functions.per_cell * model.components
     return tuple(map(np.asarray, beyond(matrices, loads, plain)))
 
 

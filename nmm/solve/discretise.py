@@ -146,12 +146,12 @@ def edge_branches(problem: Problem, term: Term, edge: Edge):
         return None
     rows, patches, values = edge_functions(problem, edge)
     capacity = manifold.room(f"points at tips, {term.name}", len(rows))
-    wide = manifold.room("branch functions of an element", values.shape[1], dear=True)
-    more = ((0, capacity - len(rows)), (0, wide - values.shape[1]))
+    wide = manifold.room("singular patches of an element", patches.shape[1], dear=True)
+    rest, more = capacity - len(rows), wide - patches.shape[1]
     return (
         padded(rows.astype(np.int32), capacity, 0),
-        np.pad(patches.astype(np.int32), more, constant_values=manifold.patches - 1),
-        np.pad(values, more),
+        np.pad(patches.astype(np.int32), ((0, rest), (0, more)), constant_values=manifold.patches - 1),
+        np.pad(values, ((0, rest), (0, more * manifold.functions.per_patch))),
     )
 
 

@@ -188,7 +188,8 @@ def mean_motion(problem: Problem, loose: list[LoosePart]) -> tuple[np.ndarray, n
     shares = np.einsum("n,na,nck->nack", weight, values, motions).reshape(len(element), -1, per_patch * c, k)
     np.add.at(rows, manifold.element_patches()[element], shares)
     here, patches, branches, _ = singular_basis(manifold, element, xi)
-    np.add.at(rows, patches, np.einsum("n,na,nck->nack", weight[here], branches, motions[here]))
+    shares = np.einsum("n,na,nck->nack", weight[here], branches, motions[here])
+    np.add.at(rows, patches, shares.reshape(*patches.shape, per_patch * c, k))
     return rows.reshape(-1, k), gram
 
 

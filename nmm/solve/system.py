@@ -169,5 +169,5 @@ def tips_of(
     stiffness, stress = tangent(form.density, c, coefficients(form, values, at, params))
     force = jnp.stack([evaluate(s, at, params, "physics.source", jnp) for s in source], -1)
     full, loads = tip_matrices(points, stiffness, stress, force)
-    matrices, loads = beyond(full, loads, arrays.patches.shape[1] * c)
+    matrices, loads = beyond(full, loads, form.functions.per_cell * c)
     return Tips(matrices, full, jnp.asarray(points.patches)), loads

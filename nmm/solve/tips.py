@@ -28,11 +28,11 @@ SHIFT = 1e-11
 class TipPoints:
     """Points of the elements that see a tip, in blocks (b, BLOCK), and all their functions there.
 
-    `cell`, `region`, `xi`, `weight` of the points; `values` (b, BLOCK, K) and `gradients` (b, BLOCK, K, 2) of
-    the weights and, from the k-th on, of the branch functions; `owner` (b,) is the element, whose patches
-    are `patches` (m, K). Elements that see the same tips form clusters: `blocks` (clusters, n) are all
-    patches of the enriched weights of each, `cluster` (m,) and `slots` (m, K) the place of an element's
-    patches there, n for those of other weights.
+    `cell`, `region`, `xi`, `weight` of the points; `values` (b, BLOCK, n) and `gradients` (b, BLOCK, n, 2) of
+    the functions of the K patches, the last ones singular, the monomials of each side by side; `owner` (b,)
+    is the element, whose patches are `patches` (m, K). Elements that see the same tips form clusters:
+    `blocks` (clusters, n) are all patches of the enriched weights of each, `cluster` (m,) and `slots` (m, K)
+    the place of an element's patches there, n for those of other weights.
     """
 
     cell: Any
@@ -63,8 +63,9 @@ def make_tip_points(manifold: Manifold) -> TipPoints | None:
     cell, region = manifold.element_cells()[element], manifold.element_regions()[element]
     weights, slopes = basis(manifold, cell, xi)
     _, patches, values, gradients = singular_basis(manifold, element, xi)
-    wide = room("branch functions of an element", values.shape[1], dear=True)
-    plain, scratch = weights.shape[1], manifold.patches - 1
+    wide = room("singular patches of an element", patches.shape[1], dear=True)
+    plain, scratch = manifold.grid.nodes_per_cell, manifold.patches - 1
+    per_patch = manifold.functions.per_patch
     first = np.searchsorted(cover.owner, np.arange(len(cover.element))) * BLOCK
     own = np.concatenate([manifold.element_patches()[cover.element], patches[first]], 1)
     blocks, rows = room("blocks of points at tips", len(cover.owner)), room("elements at tips", len(own))
@@ -79,8 +80,8 @@ def make_tip_points(manifold: Manifold) -> TipPoints | None:
     def arranged(array, value=0.0):
         return padded(array.reshape(-1, BLOCK, *array.shape[1:]), blocks, value)
 
-    def widened(array, value):
-        rest = plain + wide - array.shape[1]
+    def widened(array, value, functions=1):
+        rest = (plain + wide) * functions - array.shape[1]
         return np.concatenate([array, np.full((len(array), rest, *array.shape[2:]), value, array.dtype)], 1)
 
     return TipPoints(
@@ -88,8 +89,8 @@ def make_tip_points(manifold: Manifold) -> TipPoints | None:
         arranged(region.astype(np.int32), -1),
         arranged(xi, 0.5),
         padded(cover.weights * manifold.grid.h**2, blocks, 0.0),
-        arranged(widened(np.concatenate([weights, values], 1), 0.0)),
-        arranged(widened(np.concatenate([slopes, gradients], 1), 0.0)),
+        arranged(widened(np.concatenate([weights, values], 1), 0.0, per_patch)),
+        arranged(widened(np.concatenate([slopes, gradients], 1), 0.0, per_patch)),
         padded(cover.owner.astype(np.int32), blocks, 0),
         padded(widened(own, scratch).astype(np.int32), rows, scratch),
         padded(cluster.astype(np.int32), rows, 0),

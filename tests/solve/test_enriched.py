@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from systems import same_system
 from williams import NU, E, field
 
 import nmm
@@ -10,10 +11,13 @@ import nmm
 MODEL = nmm.elasticity(young=E, poisson=NU, plane="strain")
 
 
-def problem_of(cells, tips="enriched", radius=3.0, shape="quad", tip=(0.03, 0.02), exact=None, young=E):
+def problem_of(
+    cells, tips="enriched", radius=3.0, shape="quad", tip=(0.03, 0.02), exact=None, young=E, order=0
+):
     domain = nmm.rectangle(-1, -1, 1, 1).with_cracks([[(-1, tip[1]), tip]])
     origin = (-1 + 0.013 / cells, -1 + 0.027 / cells)
-    lattice = nmm.lattice(cell=2 / cells, shape=shape, tips=tips, tip_radius=radius, origin=origin)
+    cover = {"shape": shape, "tips": tips, "tip_radius": radius, "order": order}
+    lattice = nmm.lattice(cell=2 / cells, origin=origin, **cover)
     exact = exact or field(tip=tip)
     model = nmm.elasticity(young=young, poisson=NU, plane="strain")
     return nmm.problem(nmm.cut(domain, lattice), model, [nmm.fixed("outline", exact)]), exact
@@ -29,6 +33,25 @@ def test_fixed_radius_restores_the_optimal_rate(shape):
     coarse, fine = h1(16, radius=2.5, shape=shape), h1(32, radius=5.0, shape=shape)
     assert np.log2(coarse / fine) == pytest.approx(1.0, abs=0.15)
     assert fine < 0.2 * h1(32, tips="plain", shape=shape)
+
+
+@pytest.mark.parametrize("shape", ["quad", "triangle"])
+def test_local_functions_of_order_one_have_their_rate_at_tips_too(shape):
+    errors = []
+    for cells, radius in ((8, 1.5), (16, 3.0)):
+        problem, exact = problem_of(cells, radius=radius, shape=shape, order=1)
+        u = nmm.forward(problem)()
+        errors.append(u.errors(exact)["h1"])
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(2.0, abs=0.15)
+    (tip,) = u.tips
+    assert (tip["KI"], tip["KII"]) == pytest.approx((1.0, 0.5), rel=1e-4)
+
+
+def test_tips_of_order_one_are_the_same_compiled_with_loads_on_the_faces():
+    domain = nmm.rectangle(-1, -1, 1, 1).with_cracks([[(-0.33, 0.02), (0.3, 0.11)]])
+    manifold = nmm.cut(domain, nmm.lattice(cells=8, shape="triangle", tips="enriched", tip_radius=0, order=1))
+    problem = nmm.problem(manifold, MODEL, [nmm.fixed("x == -1"), nmm.pressure("cracks", 1.0)])
+    same_system(problem, {})
 
 
 @pytest.mark.parametrize("tip", [(0.0, 0.02), (0.0, 0.0), (0.03, 0.0), (0.03, 0.02)])

@@ -254,8 +254,6 @@ def test_what_does_not_work_with_a_higher_order_says_so():
         cover("quad", 3, cells=4)
     with pytest.raises(nmm.InputError, match="expected hat weights"):
         cover("quad", 1, cells=4, weights="bspline", degree=2)
-    with pytest.raises(nmm.InputError, match="not yet: enriched tips"):
-        cover("quad", 1, cells=4, tips="enriched")
     manifold = nmm.cut(SQUARE, cover("quad", 1, cells=4))
     with pytest.raises(nmm.InputError, match="not yet: a ghost penalty"):
         nmm.problem(manifold, nmm.poisson(1.0), [nmm.value("outline", 0)], ghost=0.25)

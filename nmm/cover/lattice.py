@@ -14,6 +14,8 @@ FAMILIES = {"quad": 2, "triangle": 3}
 
 TIP_RADIUS = {"quad": 5.0, "triangle": 9.0}
 """Cells around a tip that have singular patches: beyond, triangles err three times as much as squares."""
+HIGHER_TIP_RADIUS = 3.0
+"""The same with local functions of order 1 and 2."""
 
 
 @dataclass(frozen=True)
@@ -290,8 +292,9 @@ def lattice(
     diagonal); `weights` "hat" or, on squares, "bspline" of a `degree` from 1 (the hat functions) to 3;
     `order` (0 to 2) of the polynomial local functions, above 0 on hat weights;
     `tips` "plain", or "enriched" by singular patches at all weights within `tip_radius` cells of a crack
-    tip (0: only those of the cell around it; default: 5, on triangles 9); `origin`, a lattice node (default:
-    the lower left of the bounding box); `angle` in degrees, counterclockwise about the origin.
+    tip (0: only those of the cell around it; default: 5, on triangles 9, with an `order` above 0 3);
+    `origin`, a lattice node (default: the lower left of the bounding box); `angle` in degrees,
+    counterclockwise about the origin.
 
     **Raises:** `InputError` for impossible values, `NotYet` for what is reserved.
     """
@@ -310,7 +313,8 @@ def lattice(
     check_order(order, degree)
     if tips not in ("plain", "enriched"):
         raise InputError(f'the tips are "plain" or "enriched", found "{tips}"', where="cover.tips")
-    tip_radius = TIP_RADIUS[shape] if tip_radius is None else tip_radius
+    if tip_radius is None:
+        tip_radius = HIGHER_TIP_RADIUS if order > 0 else TIP_RADIUS[shape]
     if not (math.isfinite(tip_radius) and 0 <= tip_radius <= 20):
         raise InputError(
             f"found {tip_radius}, expected a radius of singular patches between 0 and 20 cells",

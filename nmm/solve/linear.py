@@ -55,7 +55,7 @@ class Direct:
     """
 
     tolerance: float = 1e-8
-    refinements: int = 4
+    refinements: int = 12
     shift: float = 0.0
 
     def solve(

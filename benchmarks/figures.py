@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def verification(result: Mapping[str, Any]) -> Figure:
         cells = sorted({row["cells"] for _, _, rows in found for row in rows})
         panel.set_xticks(cells, [str(n) for n in cells])
         panel.xaxis.set_minor_locator(NullLocator())
-        panel.set_title(result["problems"][problem]["title"], fontsize=9)
+        panel.set_title(textwrap.fill(result["problems"][problem]["title"], 48), fontsize=9)
         panel.set_xlabel("cells along the longer side")
         panel.set_ylabel("relative error")
         panel.grid(True, alpha=0.3)
@@ -201,7 +202,7 @@ def fracture(result: Mapping[str, Any]) -> Figure:
     """The largest error of each plate against cells; the inclined crack; the eight cracks."""
     figure = new_figure(14.0, 4.8)
     left, middle, right = figure.subplots(1, 3)
-    styles = {"plain": ("o", "--"), "enriched": ("s", "-")}
+    styles = {"plain": ("o", "--"), "enriched": ("s", "-"), "order 1": ("^", ":")}
     families = list(dict.fromkeys(row["case"].split(",")[0] for row in result["rows"]))
     worst: dict[tuple[str, str], dict[int, float]] = {}
     for row in result["rows"]:
@@ -210,7 +211,7 @@ def fracture(result: Mapping[str, Any]) -> Figure:
     for (case, tips), errors in worst.items():
         family = case.split(",")[0]
         marker, dashes = styles[tips]
-        if max(errors.values()) < 1e-4:
+        if max(errors.values()) < 1e-6:
             continue
         left.loglog(
             list(errors),
@@ -219,23 +220,27 @@ def fracture(result: Mapping[str, Any]) -> Figure:
             linestyle=dashes,
             color=f"C{families.index(family)}",
             markersize=4,
-            label=family,
         )
+    for number, family in enumerate(families):
+        left.plot([], [], color=f"C{number}", label=family)
     cells = sorted({row["cells"] for row in result["rows"]})
     left.set_xticks(cells, [f"a/{n}" for n in cells])
     left.xaxis.set_minor_locator(NullLocator())
     left.set_xlabel("cell")
     left.set_ylabel("largest error in %")
-    handles, labels = left.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=len(once), fontsize=8)
-    figure.suptitle("circles, dashed: plain tips; squares, solid: enriched tips", fontsize=9)
+    handles, _ = left.get_legend_handles_labels()
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
+    figure.suptitle(
+        "circles, dashed: plain tips; squares, solid: enriched tips; triangles, dotted: enriched, of order 1",
+        fontsize=9,
+    )
     angles = [math.radians(b) for b in range(91)]
     unit = math.sqrt(math.pi)
     middle.plot(range(91), [math.sin(b) ** 2 for b in angles], color="C0", label="K_I, exact")
     middle.plot(range(91), [math.sin(b) * math.cos(b) for b in angles], color="C1", label="K_II, exact")
     for row in result["rows"]:
-        finest = max(r["cells"] for r in result["rows"] if r["case"] == row["case"])
+        mine = (r for r in result["rows"] if (r["case"], r["tips"]) == (row["case"], row["tips"]))
+        finest = max(r["cells"] for r in mine)
         marker = styles[row["tips"]][0]
         hollow = {"markerfacecolor": "none"} if row["tips"] == "plain" else {}
         if row["cells"] != finest or row["value"] is None:

@@ -39,7 +39,8 @@ class Case:
     infinite plane), `far` the stress (xx, yy, xy) at the edge. `edge`: "uniform" as it is; "exact" with the
     field of a straight crack; "own" with the field of the cracks' own opening, found by repetition; "clamped"
     below, `far` above; "bent" by three forces on a beam. `soft` is Young's modulus below y = 0, where it is
-    another one, and `tips` the kinds of tips that the plate is solved with.
+    another one, and `tips` the covers that the plate is solved with: "plain" tips, "enriched" ones, and these
+    with local functions of "order 1".
     """
 
     name: str
@@ -55,7 +56,7 @@ class Case:
     nu: float = NU
     about: str = ""
     soft: float | None = None
-    tips: tuple[str, ...] = ("plain", "enriched")
+    tips: tuple[str, ...] = ("plain", "enriched", "order 1")
 
 
 def edge_crack(ratio: float, height: float, factor: float, cells=(10, 20, 40, 80)) -> Case:

@@ -13,6 +13,12 @@ import nmm
 from benchmarks.fracture.cases import STIFFNESS, YOUNG, Case, between
 from benchmarks.fracture.infinite import Opening, StraightCrack, edge_tractions, opening_of
 
+TIPS = {
+    "plain": {"tips": "plain"},
+    "enriched": {"tips": "enriched"},
+    "order 1": {"tips": "enriched", "order": 1},
+}
+"""The covers that plates are solved with."""
 GENERIC = (0.382, 0.236)
 """A lattice node relative to the lower left corner, in cells: nothing lies on a lattice line."""
 
@@ -49,7 +55,7 @@ def solve(
         xmin, ymin, xmax, _ = case.box
         domain = domain.with_region("below", nmm.rectangle(xmin, ymin, xmax, 0))
         model = model.in_region("below", young=case.soft)
-    manifold = nmm.cut(domain, nmm.lattice(cell=h, tips=tips, origin=origin, angle=angle))
+    manifold = nmm.cut(domain, nmm.lattice(cell=h, origin=origin, angle=angle, **TIPS[tips]))
     u = nmm.forward(nmm.problem(manifold, model, loads(case, opening)))({})
     if case.edge == "own":
         for _ in range((repeats or (2 if opening else 4)) - 1):

@@ -75,7 +75,8 @@ def true_field(text: str) -> Callable[[Any], Any]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Where and how exactly the data of one case are taken: `noise` relative to the largest value."""
+    """Where and how exactly the data of one case are taken: `noise` relative to the largest value of each
+    experiment."""
 
     case: str
     file: str
@@ -92,17 +93,20 @@ class Recipe:
     def make(self) -> str:
         """The text of the data file."""
         case = read_case(CASES / self.case, [f"cover.cells={self.cells}", *FINER])
-        exact = np.asarray(self.solve(case, self.points)).reshape(len(self.points), -1)
-        exact = exact[:, list(self.columns)]
-        std = float(f"{self.noise * np.abs(exact).max():.2g}")
-        noise = std * np.random.default_rng(self.seed).standard_normal(exact.shape)
-        rows = np.concatenate([self.points, exact + noise], 1)
-        lines = [
-            f"# {self.source % self.cells}; noise {std:g}, seed {self.seed}",
-            self.header + (",std" if self.with_std else ""),
-            *(",".join(f"{v:.6g}" for v in row) + (f",{std:g}" if self.with_std else "") for row in rows),
-        ]
-        return "\n".join(lines) + "\n"
+        assert case.spec.inverse is not None
+        random, lines, noises = np.random.default_rng(self.seed), [], []
+        for name, values in (case.spec.inverse.experiment or {"": {}}).items():
+            exact = np.asarray(self.solve(case.with_parameters(values), self.points))
+            exact = exact.reshape(len(self.points), -1)[:, list(self.columns)]
+            std = float(f"{self.noise * np.abs(exact).max():.2g}")
+            rows = np.concatenate([self.points, exact + std * random.standard_normal(exact.shape)], 1)
+            begin, end = f"{name}," if name else "", f",{std:g}" if self.with_std else ""
+            lines += [begin + ",".join(f"{v:.6g}" for v in row) + end for row in rows]
+            noises.append(f"{std:g}")
+        first = f"# {self.source % self.cells}; noise {' and '.join(noises)}, seed {self.seed}"
+        named = "experiment," if case.spec.inverse.experiment else ""
+        head = named + self.header + (",std" if self.with_std else "")
+        return "\n".join([first, head, *lines]) + "\n"
 
 
 def grid(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from nmm.physics.problem import Problem, problem
     from nmm.physics.values import GridValue
     from nmm.results.solution import Solution
+    from nmm.several_experiments import Experiments, experiments
     from nmm.solve import ConjugateGradient, Direct, Multigrid
 
 _HOMES = {
@@ -68,19 +69,20 @@ _HOMES = {
     "nmm.physics.problem": ["Problem", "problem"],
     "nmm.physics.values": ["GridValue"],
     "nmm.results.solution": ["Solution"],
+    "nmm.several_experiments": ["Experiments", "experiments"],
     "nmm.solve": ["ConjugateGradient", "Direct", "Multigrid"],
 }  # fmt: skip
 _MODULES = {"observe": "nmm.inversion.observe", "prior": "nmm.inversion.prior"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Electrodes", "Estimate", "Field",
-    "Forward", "GeometryError", "GridValue", "InputError", "Inverse", "Manifold", "Model", "Multigrid",
-    "NmmError", "NotConverged", "ParameterError", "Phases", "PrecisionError", "Problem", "Recut",
-    "Solution", "Stack", "UnbalancedError", "__version__", "batch", "bond", "cut", "disk", "elasticity",
-    "electrodes", "energy_release", "field", "fixed", "flux", "forward", "inverse", "lattice", "observe",
-    "on_circle", "phases", "point_load", "poisson", "polygon", "pressure", "prior", "problem",
-    "read_cracks", "read_domain", "read_regions", "rectangle", "recut", "robin", "stack",
+    "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Electrodes", "Estimate",
+    "Experiments", "Field", "Forward", "GeometryError", "GridValue", "InputError", "Inverse", "Manifold",
+    "Model", "Multigrid", "NmmError", "NotConverged", "ParameterError", "Phases", "PrecisionError",
+    "Problem", "Recut", "Solution", "Stack", "UnbalancedError", "__version__", "batch", "bond", "cut",
+    "disk", "elasticity", "electrodes", "energy_release", "experiments", "field", "fixed", "flux", "forward",
+    "inverse", "lattice", "observe", "on_circle", "phases", "point_load", "poisson", "polygon", "pressure",
+    "prior", "problem", "read_cracks", "read_domain", "read_regions", "rectangle", "recut", "robin", "stack",
     "stress_intensity", "tips_left_out", "traction", "value",
 ]  # fmt: skip
 

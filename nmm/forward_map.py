@@ -16,7 +16,7 @@ from nmm.physics.problem import Problem, check_values
 from nmm.physics.values import check_parameters
 from nmm.results.record import Record, Several
 from nmm.results.solution import Solution
-from nmm.solve.assemble import System, assemble
+from nmm.solve.assemble import Inside, System, assemble
 from nmm.solve.choice import Auto
 from nmm.solve.choice import solver as named_solver
 from nmm.solve.held import LoosePart, check_balance, free_parts, loose_parts, without_motion
@@ -150,12 +150,12 @@ def finished(problem: Problem, given, dofs, count: int, history, code, load, sec
     return Solution(problem, given, np.asarray(dofs), count, past[-1], int(code), record)
 
 
-def on_host(problem: Problem, given, solver, progress) -> Solution:
+def on_host(problem: Problem, given, solver, progress, known: Inside | None = None) -> Solution:
     """Assembly and solve with SciPy: nothing is compiled for the solve."""
     begin = time.perf_counter()
     if progress:
         progress("set up", 0.0)
-    system = assemble(problem, given)
+    system = assemble(problem, given, known)
     loose = loose_parts(problem, system, given)
     ready = time.perf_counter()
     if progress:

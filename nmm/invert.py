@@ -132,6 +132,8 @@ class Inversion:
         found["predicted"] = estimate.data
         found["points"] = np.concatenate([np.repeat(m.points, len(m.columns), 0) for m in measured])
         found["component"] = np.concatenate([np.tile(m.columns, len(m.points)) for m in measured])
+        if self.question.experiments:
+            found["experiment"] = np.concatenate([np.full(m.values.size, m.experiment) for m in measured])
         found["spectrum"], found["z"] = estimate.spectrum.values, estimate.z
         history = estimate.stats.history
         for key in ("objective", "misfit", "strength"):
@@ -190,7 +192,9 @@ class Inversion:
             predicted = self.estimate.data[begin : begin + each.values.size].reshape(each.values.shape)
             begin += each.values.size
             found += [
-                Readings(each.kind, column, each.values[:, i], predicted[:, i], each.std[:, i])
+                Readings(
+                    each.kind, column, each.values[:, i], predicted[:, i], each.std[:, i], each.experiment
+                )
                 for i, column in enumerate(each.columns)
             ]
         return found
@@ -299,17 +303,19 @@ def _checkpoint(path: Path, resume: bool, case: Case) -> Path:
     return path
 
 
-def _anew(case: Case, params: dict[str, Any]) -> Solution:
+def _anew(case: Case, asked: Question, params: dict[str, Any]) -> Solution | list[Solution]:
     """The case cut and solved for other parameters. **Raises:** `InputError`, `NotConverged`."""
     now = case.with_parameters(params)
     problem = now.problem()
-    return forward(problem, now.solver())(now.values(problem))
+    return asked.forward(forward(problem, now.solver()))(now.values(problem))
 
 
 def _search(case: Case, solve: Forward, asked: Question, checkpoint: Path, stages: Stages) -> Estimate:
     options, shape = asked.options, case.shape_parameters
     find = inverse(
-        recut(partial(_anew, case), shape) if shape.keys() & asked.start.keys() else solve,
+        recut(partial(_anew, case, asked), shape)
+        if shape.keys() & asked.start.keys()
+        else asked.forward(solve),
         asked.observe,
         asked.priors,
         asked.noise,

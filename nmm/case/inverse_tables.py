@@ -38,6 +38,7 @@ class Data(Table):
     kind: Annotated[str, one_of(*COLUMNS)]
     file: Text
     noise: Positive | None = None
+    experiment: Text | None = None
 
 
 def _bound(value: Any) -> float:
@@ -115,6 +116,7 @@ def _strength(value: Any) -> float | str:
 
 class Inverse(Table):
     unknown: dict[str, Unknown] = Field(default_factory=dict)
+    experiment: dict[str, dict[str, Number]] = Field(default_factory=dict)
     strength: Annotated[float | str, PlainValidator(_strength)] | None = None
     loss: Annotated[str, one_of("gaussian", "huber", "student")] = "gaussian"
     max_iterations: Count = 50
@@ -143,7 +145,19 @@ class Inverse(Table):
         return self
 
     def check(self, parameters: dict[str, float]) -> None:
-        """**Raises:** `CaseError` for an unknown that is no parameter or begins outside of its bounds."""
+        """**Raises:** `CaseError` for an unknown that is no parameter or begins outside of its bounds, or an
+        experiment that sets what is no parameter or unknown."""
+        for experiment, values in self.experiment.items():
+            for name in values:
+                path = ("inverse", "experiment", experiment, name)
+                if name not in parameters:
+                    raise wrong("there is no such parameter", suggestion(name, parameters), path)
+                if name in self.unknown:
+                    raise wrong(
+                        "the same parameter is unknown",
+                        "an experiment sets what is known: leave it out here or among the unknowns",
+                        path,
+                    )
         for name, unknown in self.unknown.items():
             path = ("inverse", "unknown", name)
             if name not in parameters:

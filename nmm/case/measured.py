@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,15 @@ from nmm.case.inverse_tables import COLUMNS
 from nmm.case.values import shown, suggestion
 from nmm.errors import CaseError
 
+NAMES = "experiment"
+"""The column whose entries are names."""
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
     """Measurements of one `kind` at `points` (n, 2): `values` and their standard deviations `std`
-    (n, columns), and the `lines` (n,) of the file that they come from."""
+    (n, columns), the `lines` (n,) of the file that they come from, and the experiments (n,) that the file
+    names, if it does."""
 
     kind: str
     file: str
@@ -27,6 +31,26 @@ class Measured:
     values: np.ndarray
     std: np.ndarray
     lines: tuple[int, ...]
+    experiments: tuple[str, ...] | None = None
+
+    @property
+    def experiment(self) -> str | None:
+        """The one experiment that they are of."""
+        return None if self.experiments is None else self.experiments[0]
+
+    def named(self, experiment: str) -> Measured:
+        """The same, all of one experiment."""
+        return replace(self, experiments=(experiment,) * len(self.points))
+
+    def of(self, experiment: str) -> Measured | None:
+        """Those of one experiment, if there are any."""
+        rows = [i for i, name in enumerate(self.experiments or ()) if name == experiment]
+        if not rows:
+            return None
+        points, values, std = self.points[rows], self.values[rows], self.std[rows]
+        lines = tuple(self.lines[i] for i in rows)
+        found = replace(self, points=points, values=values, std=std, lines=lines, experiments=None)
+        return found.named(experiment)
 
     def check_inside(self, inside: np.ndarray, box: np.ndarray) -> None:
         """**Raises:** `CaseError` for the first point that does not lie in the domain."""
@@ -79,11 +103,14 @@ def read_measured(path: Path, kind: str, noise: float | None, file: str | None =
     if len(rows) == 1:
         raise CaseError("found a header and no measurements", where=file, hint="add a row for each point")
     numbers = np.array([_numbers(row, head, f"{file}, line {line}") for line, row in rows[1:]])
+    experiments = tuple(row[head.index(NAMES)] for _, row in rows[1:]) if NAMES in head else None
     column = {name: numbers[:, i] for i, name in enumerate(head)}
     values = np.stack([column[name] for name in columns], 1)
     std = np.broadcast_to(column["std"][:, None] if has_std else float(noise or 0), values.shape)
     points = np.stack([column["x"], column["y"]], 1)
-    return Measured(kind, file, columns, points, values, std, tuple(line for line, _ in rows[1:]))
+    return Measured(
+        kind, file, columns, points, values, std, tuple(line for line, _ in rows[1:]), experiments
+    )
 
 
 def _rows(reader) -> Iterator[tuple[int, list[str]]]:
@@ -96,15 +123,15 @@ def _rows(reader) -> Iterator[tuple[int, list[str]]]:
 def _expected(kind: str) -> str:
     columns = COLUMNS[kind]
     one = f" (or only one of {' and '.join(columns)})" if kind == "displacement" else ""
-    return f'kind = "{kind}" expects the header x,y,{",".join(columns)}[,std]{one}'
+    return f'kind = "{kind}" expects the header [experiment,]x,y,{",".join(columns)}[,std]{one}'
 
 
 def _columns(head: Sequence[str], kind: str, where: str) -> tuple[str, ...]:
     """Those of the measured columns that the header has."""
     possible = COLUMNS[kind]
     for i, name in enumerate(head):
-        if name not in ("x", "y", "std", *possible):
-            close = suggestion(name, ("x", "y", *possible, "std"))
+        if name not in ("x", "y", "std", NAMES, *possible):
+            close = suggestion(name, ("x", "y", *possible, "std", NAMES))
             raise CaseError(f"found the column {shown(name)}: {close}", where=where, hint=_expected(kind))
         if name in head[:i]:
             raise CaseError(f'found the column "{name}" twice', where=where, hint=_expected(kind))
@@ -123,7 +150,8 @@ def _numbers(row: Sequence[str], head: Sequence[str], where: str) -> list[float]
             where=where,
             hint="separate them with commas, and write decimals with a point",
         )
-    return [_number(text, name, where) for text, name in zip(row, head, strict=True)]
+    pairs = zip(row, head, strict=True)
+    return [0.0 if name == NAMES else _number(text, name, where) for text, name in pairs]
 
 
 def _number(text: str, column: str, where: str) -> float:

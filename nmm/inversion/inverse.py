@@ -22,6 +22,7 @@ from nmm.inversion.recut import Differences, Recut, refuse
 from nmm.inversion.search import Options, Regulariser, State, search
 from nmm.inversion.strength import RULES, Spectrum
 from nmm.inversion.transforms import Unknowns, unknowns_of
+from nmm.several_experiments import Experiments
 from nmm.solve.linear import Result
 
 
@@ -215,7 +216,7 @@ class Inverse:
         return made
 
     def _box(self) -> Any:
-        if isinstance(self.forward, Forward):
+        if isinstance(self.forward, Forward | Experiments):
             return self.forward.problem.manifold
         raise InputError(
             "a field needs a box when forward is a function of one's own",
@@ -264,9 +265,10 @@ def numbers(data: Any) -> np.ndarray:
 
 
 def converged(solution: Any) -> Any:
-    """Whether a solution may be used: its result code says so, if it has one."""
-    code = getattr(solution, "code", None)
-    return jnp.ones((), bool) if code is None else jnp.asarray(code) == 0
+    """Whether a solution, or all of several, may be used: result codes say so, where there are any."""
+    several = solution if isinstance(solution, list | tuple) else (solution,)
+    codes = [u.code for u in several if getattr(u, "code", None) is not None]
+    return jnp.all(jnp.asarray(codes) == 0) if codes else jnp.ones((), bool)
 
 
 METHODS = {"gauss-newton": 50, "lbfgs": 500}

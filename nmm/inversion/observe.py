@@ -94,6 +94,23 @@ def function(of: Callable[[Any], Any]) -> Observation:
     return Observation("function", of)
 
 
+def each(*observations: Callable[[Any], Any]) -> Observation:
+    """The data of `nmm.experiments` one after the other: an observation for each, or one for all of them."""
+
+    def of(solutions):
+        chosen = observations * len(solutions) if len(observations) == 1 else observations
+        if len(chosen) != len(solutions):
+            raise InputError(
+                f"found {len(chosen)} observations, expected one for each of {len(solutions)} experiments, "
+                "or one for all",
+                where="observe.each",
+            )
+        pairs = zip(chosen, solutions, strict=True)
+        return jnp.concatenate([jnp.ravel(jnp.asarray(o(u))) for o, u in pairs])
+
+    return Observation("each", of)
+
+
 def several(*observations: Callable[[Any], Any]) -> Observation:
     """The data of several observations one after the other."""
     if not observations:

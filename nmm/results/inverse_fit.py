@@ -25,23 +25,26 @@ _UNITS = {"displacement": "length"}
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """Values (n,) of one component of one `kind`: measured, predicted, and the noise of the measurement."""
+    """Values (n,) of one component of one `kind`: measured, predicted, and the noise of the measurement; and
+    the experiment that they are of, if there are several."""
 
     kind: str
     column: str
     measured: NDArray
     predicted: NDArray
     std: NDArray
+    experiment: str | None = None
 
 
 def fit_drawing(readings: Sequence[Readings], units: Mapping[str, str] | None = None) -> Drawing:
     """The figure with its caption."""
     count = sum(len(each.measured) for each in readings)
+    told = "colours tell the experiments apart; " if any(each.experiment for each in readings) else ""
     return Drawing(
         "data_fit",
-        f"The {count} measurements against what the estimate predicts; bars: one standard deviation of the "
-        "noise; on the line both agree. Right: residuals in standard deviations, and the density of normal "
-        "noise.",
+        f"The {count} measurements against what the estimate predicts; {told}bars: one standard deviation of "
+        "the noise; on the line both agree. Right: residuals in standard deviations, and the density of "
+        "normal noise.",
         lambda: fit_figure(readings, units),
         "estimate",
     )
@@ -75,20 +78,25 @@ def plain_axes(panel: Axes) -> None:
 
 def _against(panel: Axes, readings: Sequence[Readings], kind: str, units: Mapping[str, str]) -> None:
     columns = list(dict.fromkeys(each.column for each in readings))
+    experiments = list(dict.fromkeys(each.experiment for each in readings))
     seen = set()
     for each in readings:
         number = columns.index(each.column)
+        color = number if each.experiment is None else experiments.index(each.experiment)
+        name = _SYMBOLS[each.column]
+        if each.experiment is not None:
+            name = literal(each.experiment) if len(columns) == 1 else f"{name}, {literal(each.experiment)}"
         panel.errorbar(
             each.measured,
             each.predicted,
             xerr=each.std,
             fmt=_MARKERS[number % len(_MARKERS)],
-            color=COLORS[number % len(COLORS)],
+            color=COLORS[color % len(COLORS)],
             markersize=2.6,
             elinewidth=1.0,
-            label=None if each.column in seen else _SYMBOLS[each.column],
+            label=None if name in seen else name,
         )
-        seen.add(each.column)
+        seen.add(name)
     both = np.concatenate([[*r.measured, *r.predicted] for r in readings])
     margin = 0.04 * (np.ptp(both) or abs(both[0]) or 1.0)
     ends = both.min() - margin, both.max() + margin
@@ -103,7 +111,7 @@ def _against(panel: Axes, readings: Sequence[Readings], kind: str, units: Mappin
     label = f"{kind} ({literal(unit)})" if unit else kind
     panel.set_xlabel(f"measured {label}")
     panel.set_ylabel(f"predicted {label}")
-    if len(columns) > 1:
+    if len(seen) > 1:
         panel.legend(fontsize=SMALL, frameon=False, loc="upper left", handletextpad=0.2)
 
 

@@ -117,15 +117,36 @@ def piece_elements(problem: Problem, params: Mapping[str, Any]):
     return matrices, loads, rule, source
 
 
-def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
-    """The linear system of a problem for given parameters.
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """What the model alone says: whole cells, pieces, and the singular patches at tips if there are any."""
+
+    whole: tuple[np.ndarray, np.ndarray, Any]
+    pieces: tuple[np.ndarray, np.ndarray, Rule, np.ndarray]
+    tips: tuple[TipPoints, np.ndarray, np.ndarray] | None
+
+
+def inside(problem: Problem, params: Mapping[str, Any]) -> Inside:
+    """The same for all parameters that only occur in boundary terms, loads and bonds.
+
+    **Raises:** `InputError` for coefficients out of range.
+    """
+    points = tip_points(problem.manifold)
+    tips = None if points is None else (points, *tip_elements(problem, params, points))
+    return Inside(whole_elements(problem, params), piece_elements(problem, params), tips)
+
+
+def assemble(problem: Problem, params: Mapping[str, Any], known: Inside | None = None) -> System:
+    """The linear system of a problem for given parameters; `known` is its `inside` where that is at hand.
 
     **Raises:** `InputError` for coefficients out of range or a point load outside the domain.
     """
     manifold, model = problem.manifold, problem.model
     c = model.components
-    K_whole, f_whole, bodies = whole_elements(problem, params)
-    K_piece, f_piece, rule, source = piece_elements(problem, params)
+    known = inside(problem, params) if known is None else known
+    K_whole, f_whole, bodies = known.whole
+    _, _, rule, source = known.pieces
+    K_piece, f_piece = (array.copy() for array in known.pieces[:2])  # boundary terms are added to them
     patches = manifold.element_patches()
     size = manifold.patches * manifold.functions.per_patch * c
     load = np.zeros(size)
@@ -150,8 +171,8 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
         matrices, loads, at = edge_terms.seams
         np.add.at(load, at, loads)
         matrix = matrix + sparse(matrices, at, size)
-    if (points := tip_points(manifold)) is not None:
-        matrices, loads = tip_elements(problem, params, points)
+    if known.tips is not None:
+        points, matrices, loads = known.tips
         for edge, force in edge_terms.natural:
             rows, functions, values = edge_functions(problem, edge)
             at = manifold.dofs(functions, c).reshape(*values.shape, c)
@@ -162,7 +183,9 @@ def assemble(problem: Problem, params: Mapping[str, Any]) -> System:
     return System(matrix, load, forces, edge_terms.beta)
 
 
-def tip_elements(problem: Problem, params: Mapping[str, Any], points: TipPoints):
+def tip_elements(
+    problem: Problem, params: Mapping[str, Any], points: TipPoints
+) -> tuple[np.ndarray, np.ndarray]:
     """What the singular patches add: matrices (m, Kc, Kc) and loads (m, Kc)."""
     model = problem.model
     at = problem.places(points.cell.ravel(), points.xi.reshape(-1, 2), points.region.ravel())
@@ -170,7 +193,8 @@ def tip_elements(problem: Problem, params: Mapping[str, Any], points: TipPoints)
     force = np.asarray(evaluate(model.source, at, params, "physics.source"))
     matrices, loads = _tip_matrices(points, tangent, stress, force)
     plain = problem.manifold.functions.per_cell * model.components
-    return tuple(map(np.asarray, beyond(matrices, loads, plain)))
+    matrices, loads = beyond(matrices, loads, plain)
+    return np.asarray(matrices), np.asarray(loads)
 
 
 _tip_matrices = jax.jit(tip_matrices)

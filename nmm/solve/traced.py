@@ -141,6 +141,17 @@ def solve_params(problem: Problem, params: Mapping[str, Any], solver: Multigrid)
     return _solve_params(form, options_of(solver, problem), data, dict(params), arrays_of(problem))
 
 
+def solve_together(problem: Problem, shared: Mapping[str, Any], varied: Mapping[str, Any], solver: Multigrid):
+    """The same for parameters `varied` with a leading axis beside `shared` ones without.
+
+    Side by side: where only loads vary they go through one operator and one hierarchy.
+    """
+    form, data = form_of(problem, {**shared, **jax.tree.map(lambda leaf: leaf[0], dict(varied))})
+    return _solve_together(
+        form, options_of(solver, problem), data, dict(shared), dict(varied), arrays_of(problem)
+    )
+
+
 @partial(jax.jit, static_argnums=(0, 1))
 def _solve(form: Form, options, data, params, arrays):
     tolerance, limit, (degree, turns, everywhere), precision = options
@@ -178,6 +189,11 @@ def _solve_stack(form: Form, options, data, params, arrays):
 @partial(jax.jit, static_argnums=(0, 1))
 def _solve_params(form: Form, options, data, params, arrays):
     return one_by_one(lambda mine: _solve(form, options, data, mine, arrays), params)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _solve_together(form: Form, options, data, shared, varied, arrays):
+    return jax.vmap(lambda mine: _solve(form, options, data, {**shared, **mine}, arrays))(varied)
 
 
 def one_by_one(function, over):

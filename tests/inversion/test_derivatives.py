@@ -40,6 +40,11 @@ OBSERVATIONS = {
             nmm.observe.stress(SENSORS[:2]),
         ),
     ),
+    "several experiments": (
+        lambda solver: nmm.experiments(heads(solver, cells=8), [{"h": 2.0}, {"h": -1.0}]),
+        {"k": 1.3},
+        nmm.observe.each(nmm.observe.potential(SENSORS[::5]), nmm.observe.potential(SENSORS[:3])),
+    ),
     "stress intensity": (crack_plate, {"E": 5.0, "q": 1.0}, nmm.observe.intensity()),
 }
 

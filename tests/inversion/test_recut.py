@@ -126,6 +126,8 @@ def test_a_crack_is_found_from_the_rim(tmp_path):
     found = run("crack", tmp_path, *coarse, *near)
     for name, truth in (("cx", 0.485), ("cy", 0.485), ("length", 0.39)):
         assert found["params"][name] == pytest.approx(truth, abs=0.02)
+    with np.load(tmp_path / "estimate.npz") as arrays:
+        assert arrays["experiment"].tolist() == ["upwards"] * 96 + ["sideways"] * 96
     assert (tmp_path / "figure_estimate_shape.png").exists()
     assert "estimated shape" in (tmp_path / "report.html").read_text()
 

@@ -63,6 +63,22 @@ def scikit_fem_heads(case: Case, points: np.ndarray) -> np.ndarray:
     return basis.probes(points.T) @ found
 
 
+def concentric(case: Case, points: np.ndarray) -> np.ndarray:
+    """Voltages outside of a core of radius r and conductivity k in the unit disk of conductivity 1.
+
+    A flux cos nθ through the rim makes (ρⁿ + μ r²ⁿ ρ⁻ⁿ)/(1 - μ r²ⁿ) cos(nθ)/n with μ = (1 - k)/(1 + k).
+    """
+    assert case.spec.inverse is not None
+    truth = {name: float(table.truth or 0) for name, table in case.spec.inverse.unknown.items()}
+    mu = (1 - truth["k"]) / (1 + truth["k"])
+    radius, angle, total = np.hypot(*points.T), np.arctan2(*points.T[::-1]), np.zeros(len(points))
+    for n in (1, 2, 3):
+        core = mu * truth["r"] ** (2 * n)
+        wave = (radius**n + core * radius**-n) / (1 - core) * np.cos(n * angle) / n
+        total += case.parameters[f"i{n}"] * wave
+    return total
+
+
 def true_field(text: str) -> Callable[[Any], Any]:
     """The function of points (n, 2) that an expression in x and y describes."""
     expression = parse(text)
@@ -80,7 +96,7 @@ class Recipe:
 
     case: str
     file: str
-    cells: int
+    cells: int | None
     points: np.ndarray
     header: str
     noise: float
@@ -90,9 +106,14 @@ class Recipe:
     solve: Callable[[Case, np.ndarray], np.ndarray] = own
     source: str = "%d cells along the longer side, turned"
 
+    @property
+    def made_by(self) -> str:
+        return self.source if self.cells is None else self.source % self.cells
+
     def make(self) -> str:
         """The text of the data file."""
-        case = read_case(CASES / self.case, [f"cover.cells={self.cells}", *FINER])
+        finer = [] if self.cells is None else [f"cover.cells={self.cells}", *FINER]
+        case = read_case(CASES / self.case, finer)
         assert case.spec.inverse is not None
         random, lines, noises = np.random.default_rng(self.seed), [], []
         for name, values in (case.spec.inverse.experiment or {"": {}}).items():
@@ -103,7 +124,7 @@ class Recipe:
             begin, end = f"{name}," if name else "", f",{std:g}" if self.with_std else ""
             lines += [begin + ",".join(f"{v:.6g}" for v in row) + end for row in rows]
             noises.append(f"{std:g}")
-        first = f"# {self.source % self.cells}; noise {' and '.join(noises)}, seed {self.seed}"
+        first = f"# {self.made_by}; noise {' and '.join(noises)}, seed {self.seed}"
         named = "experiment," if case.spec.inverse.experiment else ""
         head = named + self.header + (",std" if self.with_std else "")
         return "\n".join([first, head, *lines]) + "\n"
@@ -127,6 +148,12 @@ def three_sides(count: int) -> np.ndarray:
     return np.concatenate([np.stack(pair, -1) for pair in ((0 * s + 1, s), (0 * s, s), (s, 0 * s + 1))])
 
 
+def around(radius: float, count: int) -> np.ndarray:
+    """Points on a circle about the origin."""
+    angle = 2 * np.pi * np.arange(count) / count
+    return radius * np.stack([np.cos(angle), np.sin(angle)], -1)
+
+
 RECIPES = (
     Recipe(
         "heads.toml", "heads.csv", 90, grid(np.linspace(0.14, 1.86, 10), np.linspace(0.1, 0.9, 6)),
@@ -141,6 +168,10 @@ RECIPES = (
     Recipe(
         "source.toml", "wells.csv", 120, grid(np.linspace(0.25, 1.75, 4), np.array([0.2, 0.5, 0.8])),
         "x,y,value", 0.01, (0,), False, 5, scikit_fem_heads, "scikit-fem, quadratic triangles, %d along",
+    ),
+    Recipe(
+        "core.toml", "rim.csv", None, around(0.97, 32), "x,y,value", 0.01, (0,), True, 6, concentric,
+        "closed form of concentric disks",
     ),
 )  # fmt: skip
 

@@ -28,6 +28,7 @@ PICTURES = {
     "convergence.png": ("errors.md", "solve", "convergence.png"),
     "inverse.png": (f"{INVERSE}/heads.toml", "invert", "figure_estimate_k.png"),
     "crack.png": (f"{INVERSE}/crack.toml", "invert", "figure_estimate_shape.png"),
+    "core.png": (f"{INVERSE}/core.toml", "invert", "figure_data_fit.png"),
     "moduli.png": (f"{INVERSE}/inclusion.toml", "invert", "figure_data_fit.png"),
 }
 SETTINGS = {

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.checks import Verdict
-from benchmarks.ktc2023.readings import LEVELS, PIXELS, Readings, read, read_truth
+from benchmarks.ktc2023.empty import reproduced
+from benchmarks.ktc2023.readings import LEVELS, PIXELS, read, read_truth
 from benchmarks.ktc2023.reconstruct import CELLS, Method, baseline, fields, tank_of
 from benchmarks.ktc2023.score import score
 from benchmarks.ktc2023.segment import by_peaks
-from benchmarks.ktc2023.tank import Tank, empty_tank
 from benchmarks.record import record
 from benchmarks.registry import Report
 from nmm.errors import InputError
@@ -114,24 +114,6 @@ def score_all(images: Images, truths: Mapping[int, np.ndarray]) -> Scores:
 def held_out(scores: Scores, target: int) -> Method:
     """The method that is best on the other targets."""
     return max(scores, key=lambda m: np.mean([s for (other, _), s in scores[m].items() if other != target]))
-
-
-def reproduced(tank: Tank, empty: Readings) -> dict[str, float]:
-    """Misfits of the empty tank, and how far its voltages are not linear in the currents, by the largest one.
-
-    No conductor, of whatever shape and conductivity, explains that last part.
-    """
-    values, _ = empty_tank(tank.model, np.log([tank.water, *tank.impedance]), empty)
-    largest = np.abs(empty.voltages).max()
-    left = values - empty.voltages
-    additive = empty.voltages @ np.linalg.pinv(empty.currents) @ empty.currents
-    alone = empty.voltages - additive
-    return {
-        "largest": float(np.abs(left).max() / largest),
-        "rms": float(np.sqrt(np.mean(left**2)) / largest),
-        "not additive, largest": float(np.abs(alone).max() / largest),
-        "not additive, rms": float(np.sqrt(np.mean(alone**2)) / largest),
-    }
 
 
 def mean(rows: Sequence[Mapping], key: str, target: int | None = None, level: int | None = None) -> float:

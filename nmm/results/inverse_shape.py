@@ -31,14 +31,18 @@ class Shape:
     def of(case: Any) -> Shape:
         """The shape of a case's domain."""
         found = case.domain().geometry(case.cell)
-        place = found.vertices + found.shift
         return Shape(
-            *(place[edges].reshape(-1, 2, 2) for edges in (found.boundary, found.cracks, found.interfaces))
+            *(edge_lines(found, edges) for edges in (found.boundary, found.cracks, found.interfaces))
         )
 
     @property
     def all(self) -> NDArray:
         return np.concatenate([self.outline, self.cracks, self.borders])
+
+
+def edge_lines(geometry: Any, edges: NDArray) -> NDArray:
+    """Segments (n, 2, 2) of edges of a domain."""
+    return (geometry.vertices + geometry.shift)[edges].reshape(-1, 2, 2)
 
 
 def shape_drawing(
@@ -68,13 +72,15 @@ def shape_figure(
 ) -> Figure:
     """See `shape_drawing`."""
     manifold = solution.manifold
-    estimate = Shape(manifold.outline_lines(), manifold.crack_lines(), np.zeros((0, 2, 2)))
+    borders = edge_lines(manifold.geometry, manifold.geometry.interfaces)
+    estimate = Shape(manifold.outline_lines(), manifold.crack_lines(), borders)
     (canvas,) = frames(bounds(manifold.mesh().points), (units or {}).get("length"), ["estimated shape"])
     for each in drawn:
         lines(canvas, each.all, linewidth=0.5, color=DRAWN, alpha=0.35)
     lines(canvas, estimate.outline, linewidth=0.9, color=ESTIMATE)
     lines(canvas, manifold.lost_lines(), linewidth=1.6, color=ESTIMATE)
-    lines(canvas, estimate.cracks, linewidth=1.6, color=ESTIMATE)
+    for each in (estimate.cracks, estimate.borders):
+        lines(canvas, each, linewidth=1.6, color=ESTIMATE)
     if truth is not None:
         lines(canvas, truth.all, linewidth=1.1, color=TRUTH, linestyle=(0, (3, 2)))
     dots(canvas, places)

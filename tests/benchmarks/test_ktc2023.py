@@ -7,6 +7,7 @@ from scipy.io import loadmat
 import nmm
 from benchmarks.ktc2023 import __main__ as program
 from benchmarks.ktc2023 import pages, reconstruct, sweep
+from benchmarks.ktc2023.empty import least
 from benchmarks.ktc2023.readings import PIXELS, kept, read, read_truth
 from benchmarks.ktc2023.score import REACH, WIDTH, score, similarity
 from benchmarks.ktc2023.segment import by_otsu, by_peaks, pixels
@@ -83,6 +84,15 @@ def test_derivatives_by_water_and_impedances_are_those_of_differences(tank, empt
     _, slopes = empty_tank(tank.model, logs, empty)
     ends = [empty_tank(tank.model, logs + s * way, empty)[0] for s in (1e-5, -1e-5)]
     np.testing.assert_allclose(slopes @ way, (ends[0] - ends[1]) / 2e-5, rtol=1e-6, atol=1e-8)
+
+
+def test_no_linear_model_comes_nearer_to_readings_than_their_bound():
+    """Of 1 and 3 at the same current 2 is the best; an offset explains what is odd of it."""
+    currents = np.array([[1.0, 1.0, -1.0]])
+    assert least(currents, np.array([[1.0, 3.0, -2.0]])) == pytest.approx(1.0)
+    assert least(currents, np.array([[3.0, 3.0, 1.0]])) == pytest.approx(2.0)
+    shifted = np.concatenate([currents, np.ones((1, 3))])
+    assert least(shifted, np.array([[3.0, 3.0, 1.0]])) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_jumps_of_a_constant_vanish_and_of_a_slope_do_not(tank):

@@ -1,14 +1,19 @@
 """Several experiments on one body: in Python, in case files, and what is wrong with them."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from forward_maps import SENSORS, SQUARE, heads
+from plate import nmm as command
 from test_invert_malformed import CASE
 
 import nmm
 from nmm.case import read_case
 from nmm.case.question import question
 
+CASES = Path(__file__).parents[2] / "benchmarks" / "cases" / "inverse"
 LOADS = [{"q": 1.0, "p": 0.0}, {"q": 0.0, "p": 2.0}]
 
 
@@ -57,6 +62,15 @@ def test_data_of_experiments_are_predicted_in_their_order(folder):
     solve = asked.forward(nmm.forward(problem))
     assert np.allclose(asked.observe(solve({"k": 2.0})), asked.data, atol=1e-9)
     assert [each.experiment for each in asked.measured] == ["weak", "strong"]
+
+
+def test_a_core_is_found_from_three_currents_and_a_closed_form(tmp_path):
+    settings = ("output.fields=[]", "cover.cells=12", "inverse.tolerance=1e-2")
+    given = [part for each in settings for part in ("--set", each)]
+    assert command("invert", CASES / "core.toml", "-o", tmp_path, "-q", *given) == 0
+    found = json.loads((tmp_path / "summary.json").read_text())
+    for name, truth in (("cx", 0.0), ("cy", 0.0), ("r", 0.6), ("k", 4.0)):
+        assert abs(found["params"][name] - truth) < 4 * found["std"][name] + 0.02 * truth
 
 
 WRONG = {

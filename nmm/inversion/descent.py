@@ -1,5 +1,6 @@
 """L-BFGS for what is not least squares: one adjoint solve for a gradient, memory of a few steps."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -7,14 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from scipy.optimize import line_search
 
 from nmm.inversion.model import Model
 from nmm.inversion.noise import Whitener, misfit, weights
 from nmm.inversion.search import Found, Linearised, Options, Regulariser, State, entry, notes
 from nmm.inversion.strength import Spectrum, spectrum
 
-MEMORY, QUIET = 20, 2
-"""Steps that the inverse Hessian is made from; successive steps without a decrease that end the search."""
+MEMORY, QUIET, TRIES = 20, 2, 12
+"""Steps that the inverse Hessian is made from; successive steps without a decrease that end the search;
+points of a line search."""
 
 
 def descend(
@@ -26,63 +29,87 @@ def descend(
     options: Options,
     told: Callable[[State], None],
 ) -> Found:
-    """`search` by L-BFGS with a zoom line search (Nocedal and Wright 2006, 7.2 and 3.5) for a given strength.
+    """`search` by L-BFGS with Wolfe's conditions (Nocedal and Wright 2006, 7.2 and 3.5) for a given strength.
 
+    The line search is on the host: one program with the forward solve is compiled, and one with the adjoint.
     The total variation and other energies are minimised as they are. A checkpoint keeps the point, not the
     memory.
     """
-    solver = optax.lbfgs(memory_size=MEMORY)
-    value = partial(total, model, target, whiten, priors, options.loss, state.strength)
-    step = stepping(solver, value)
-    z = jnp.asarray(state.z)
-    memory, now = solver.init(z), float(jax.jit(value)(z))
-    model.count += 1
+    objective = Objective(model, target, whiten, priors, options.loss, state.strength)
+    solver, z = optax.scale_by_lbfgs(memory_size=MEMORY), state.z
+    memory, step = solver.init(jnp.asarray(z)), jax.jit(solver.update)
+    now, slope = objective(z)
     if not np.isfinite(now):
         raise FloatingPointError(
             "the forward solve at the start did not converge, or its data are not finite"
         )
     if not state.history:
-        state.history.append(entry(state, now, whiten(target - model(state.z))))
-    converged, quiet = False, 0
-    message = "not converged: the largest number of iterations was reached; allow more"
-    while not converged and state.iteration < options.limit:
-        trial, memory, tries = step(z, memory)
-        model.count, model.products = model.count + int(tries), model.products + int(tries)
-        fresh = float(optax.tree.get(memory, "value"))
+        state.history.append(entry(state, now, objective.residual))
+    quiet, message = 0, "not converged: the largest number of iterations was reached; allow more"
+    while quiet < QUIET and state.iteration < options.limit:
+        towards, memory = step(jnp.asarray(slope), memory, jnp.asarray(z))
+        length = wolfe(objective, z, -np.asarray(towards), now, slope)
         state.iteration += 1
-        gain = (now - fresh) / max(abs(now), 1e-300)
-        quiet = quiet + 1 if not gain > options.tolerance else 0
-        if np.isfinite(fresh) and fresh < now:
-            z, now = trial, fresh
-            state.z = np.asarray(z)
-            residual = whiten(target - model(state.z))
-            state.history.append(entry(state, now, residual))
-            told(state)
-        if quiet >= QUIET:
-            converged, message = True, "converged: the objective no longer falls"
+        if length is None:  # not even the steepest descent of a fresh memory leads further
+            if quiet == QUIET - 1:
+                break
+            memory, quiet = solver.init(jnp.asarray(z)), QUIET - 1
+            continue
+        z = z - length * np.asarray(towards)
+        fresh, slope = objective(z)
+        gain, now = (now - fresh) / max(abs(now), 1e-300), fresh
+        quiet = quiet + 1 if gain <= options.tolerance else 0
+        state.z = z
+        state.history.append(entry(state, now, objective.residual))
+        told(state)
+    converged = state.iteration < options.limit or quiet >= QUIET
+    if converged:
+        message = "converged: the objective no longer falls"
     data = model(state.z)
     found = about(model, whiten, priors, state, whiten(target - data), options.loss)
     return Found(state, data, found, None, converged, message, notes(found, None, state, options, priors))
 
 
-def total(model: Model, target, whiten: Whitener, priors: Regulariser, loss: str, strength: float, z):
-    """The objective at z, traced; infinite where the solver did not converge."""
-    data, good = model.plain(z)
-    value = misfit(loss, whiten.traced(target - data), jnp) + priors.energy(z, strength)
-    return jnp.where(good, value, jnp.inf)
+class Objective:
+    """z -> (value, gradient) by a forward and an adjoint solve; infinite where the solver did not converge.
+
+    `residual` of the data in standard deviations is that of the last point, which is not computed twice.
+    """
+
+    def __init__(
+        self, model: Model, target, whiten: Whitener, priors: Regulariser, loss: str, strength: float
+    ):
+        self.model, self.target, self.whiten, self.loss = model, target, whiten, loss
+        self.prior = jax.jit(jax.value_and_grad(partial(priors.energy, strength=strength)))
+        self.residual, self._last = np.zeros(0), (np.zeros(0), np.inf, np.zeros(0))
+
+    def __call__(self, z: np.ndarray) -> tuple[float, np.ndarray]:
+        if np.array_equal(z, self._last[0]):
+            return self._last[1:]
+        self._last = z, *self._fresh(z)
+        return self._last[1:]
+
+    def _fresh(self, z: np.ndarray) -> tuple[float, np.ndarray]:
+        residual = self.whiten(self.target - self.model(z))
+        beside, slope = map(np.asarray, self.prior(jnp.asarray(z)))
+        if not (np.isfinite(residual).all() and np.isfinite(beside)):
+            return np.inf, np.zeros_like(slope)
+        self.residual = residual
+        _, pull = self.model.linear(z, len(residual))
+        downhill = pull(self.whiten.back(weights(self.loss, residual) ** 2 * residual))
+        return float(misfit(self.loss, residual) + beside), slope - downhill
 
 
-def stepping(solver, value):
-    """A compiled step: (point, memory) -> (point, memory, evaluations of the line search)."""
-    slope = optax.value_and_grad_from_state(value)
-
-    @jax.jit
-    def step(z, memory):
-        now, down = slope(z, state=memory)
-        move, memory = solver.update(down, memory, z, value=now, grad=down, value_fn=value)
-        return z + move, memory, optax.tree.get(memory, "info").num_linesearch_steps
-
-    return step
+def wolfe(objective: Objective, z: np.ndarray, towards: np.ndarray, now: float, slope) -> float | None:
+    """A step length that fulfils Wolfe's conditions, or at least a decrease; None if there is none."""
+    value, gradient = (lambda x: objective(x)[0]), (lambda x: objective(x)[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a search that found no length, which is seen by it
+        length, *_ = line_search(value, gradient, z, towards, slope, now, maxiter=TRIES)
+    for halving in range(TRIES) if length is None else ():
+        if value(z + 0.5**halving * towards) < now:
+            return 0.5**halving
+    return length
 
 
 def about(model: Model, whiten: Whitener, priors: Regulariser, state: State, residual, loss: str) -> Spectrum:

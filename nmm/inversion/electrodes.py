@@ -144,9 +144,11 @@ class Potentials:
         model, one = self.model, np.eye(len(self.currents))
         made = []
         for m, mass in enumerate(model.masses):
-            mixed = np.outer(one[m], model.loads[:, m] @ self.phi)
+            here = np.flatnonzero(model.loads[:, m])  # the few functions that do not vanish on electrode m
+            phi = self.phi[here]
+            mixed = np.outer(one[m], model.loads[here, m] @ phi)
             square = model.lengths[m] * np.outer(one[m], one[m])
-            made.append(self.phi.T @ (mass @ self.phi) - mixed - mixed.T + square)
+            made.append(phi.T @ (mass[here][:, here] @ phi) - mixed - mixed.T + square)
         return np.stack(made)
 
 

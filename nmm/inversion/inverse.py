@@ -163,8 +163,7 @@ class Inverse:
     ) -> Estimate:
         """The best of several searches: all `starts` are compared first, and the `refine` best searched from.
 
-        The comparison is one compiled program over all starts, unless every one is cut anew. The
-        searches keep a `checkpoint` each, with .0, .1, ... behind its name.
+        The searches keep a `checkpoint` each, with .0, .1, ... behind its name.
 
         **Raises:** `InputError` for an empty list; `NotConverged` when no search ends well.
         """

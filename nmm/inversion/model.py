@@ -12,17 +12,18 @@ import numpy as np
 class Model:
     """The data as a function of the unbounded numbers z, and its Jacobian J (d, n); compiled once.
 
+    Every evaluation is ready for derivatives, which costs little beside its solve: one program with the
+    forward solve serves both, and derivatives compile no more than what they add.
+
     **Arguments:** `predict`, z -> (data, whether they may be used); `by`, how derivatives are made: "rows",
     "columns", "products" or "auto", see `how`.
     """
 
     def __init__(self, predict: Callable[[Any], tuple[Any, Any]], by: str):
-        self.plain, self.by = predict, by
-        self.predict = jax.jit(predict)
-        self._rows, self._columns = jax.jit(partial(rows, predict)), jax.jit(partial(columns, predict))
+        self.predict, self.by = predict, by
         self._linear = jax.jit(partial(jax.vjp, predict, has_aux=True))
-        self._pull, self._push = jax.jit(lambda pull, w: pull(w)[0]), jax.jit(pushed)
-        self._many = jax.jit(lambda z: jax.lax.map(predict, z))
+        self._pull, self._push = jax.jit(pulled), jax.jit(pushed)
+        self._rows, self._columns = jax.jit(rows), jax.jit(columns)
         self._last: tuple[np.ndarray, Any] | None = None
         self.count, self.products = 0, 0
 
@@ -31,20 +32,15 @@ class Model:
         return jax.eval_shape(self.predict, jnp.asarray(z))[0].shape[0]
 
     def many(self, z: np.ndarray) -> np.ndarray:
-        """Data (s, d) of several z (s, n) by one compiled program, nan where the solver did not converge."""
-        self.count += len(z)
-        data, good = self._many(jnp.asarray(z))
-        return np.where(np.asarray(good)[:, None], np.asarray(data), np.nan)
+        """Data (s, d) of several z (s, n), nan where the solver did not converge."""
+        return np.stack([self(each) for each in z])
 
-    def __call__(self, z: np.ndarray, keep: bool = False) -> np.ndarray:
-        """Data (d,), nan where the solver did not converge; with `keep`, ready for `linear` at z."""
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        """Data (d,), nan where the solver did not converge."""
         self.count += 1
-        if keep:
-            self._last = None  # what it holds is large
-            data, pull, good = self._linear(jnp.asarray(z))
-            self._last = z, pull
-        else:
-            data, good = self.predict(jnp.asarray(z))
+        self._last = None  # what it holds is large
+        data, pull, good = self._linear(jnp.asarray(z))
+        self._last = z, pull
         return np.where(good, np.asarray(data), np.nan)
 
     def how(self, data: int, unknowns: int) -> str:
@@ -58,15 +54,28 @@ class Model:
     def jacobian(self, z: np.ndarray, data: int) -> np.ndarray:
         """J (d, n): a solve for each datum or for each unknown, whatever is less or was asked for."""
         by_rows = data < len(z) if self.by in ("auto", "products") else self.by == "rows"
-        self.products += data if by_rows else len(z)
-        return np.asarray((self._rows if by_rows else self._columns)(jnp.asarray(z)))
+        return self.rows(z, data) if by_rows else self.columns(z, data)
+
+    def rows(self, z: np.ndarray, data: int) -> np.ndarray:
+        """J by adjoint solves."""
+        self.products += data
+        return np.asarray(self._rows(self._at(z), jnp.zeros(data)))
+
+    def columns(self, z: np.ndarray, data: int) -> np.ndarray:
+        """J by tangent solves."""
+        self.products += len(z)
+        return np.asarray(self._columns(self._at(z), jnp.zeros(data), jnp.asarray(z)))
+
+    def _at(self, z: np.ndarray) -> Any:
+        """w -> Jᵀ w at z, from the last evaluation if that was there."""
+        if self._last is None or self._last[0] is not z:
+            self(z)
+        assert self._last is not None
+        return self._last[1]
 
     def linear(self, z: np.ndarray, data: int) -> tuple[Callable, Callable]:
         """v (n,) -> J v and w (d,) -> Jᵀ w, a tangent or an adjoint solve each; linearised here and now."""
-        if self._last is None or self._last[0] is not z:
-            self(z, keep=True)
-        assert self._last is not None
-        pull, like = self._last[1], jnp.zeros(data)
+        pull, like = self._at(z), jnp.zeros(data)
 
         def push(v):
             self.products += 1
@@ -87,18 +96,21 @@ strength 0.2 of them.
 """
 
 
+def pulled(pull, w):
+    """Jᵀ w."""
+    return pull(w)[0]
+
+
 def pushed(pull, like, v):
     """J v from w -> Jᵀ w: the transpose of the adjoint is the tangent at the same linearisation."""
-    return jax.linear_transpose(lambda w: pull(w)[0], like)(v)[0]
+    return jax.linear_transpose(partial(pulled, pull), like)(v)[0]
 
 
-def rows(predict, z):
+def rows(pull, like):
     """Jacobian (d, n) by adjoint solves, one for each datum."""
-    data, pull, _ = jax.vjp(predict, z, has_aux=True)
-    return jax.lax.map(lambda one: pull(one)[0], jnp.eye(len(data), dtype=data.dtype))
+    return jax.lax.map(partial(pulled, pull), jnp.eye(len(like), dtype=like.dtype))
 
 
-def columns(predict, z):
+def columns(pull, like, z):
     """Jacobian (d, n) by tangent solves, one for each unknown."""
-    push = lambda one: jax.jvp(lambda v: predict(v)[0], (z,), (one,))[1]  # noqa: E731
-    return jax.lax.map(push, jnp.eye(len(z), dtype=z.dtype)).T
+    return jax.lax.map(partial(pushed, pull, like), jnp.eye(len(z), dtype=z.dtype)).T

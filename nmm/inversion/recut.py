@@ -92,7 +92,7 @@ class Differences:
         """Always by columns."""
         return "columns"
 
-    def __call__(self, z: np.ndarray, keep: bool = False) -> np.ndarray:
+    def __call__(self, z: np.ndarray) -> np.ndarray:
         """Data (d,), nan where there is no solution."""
         return self.many(z[None])[0]
 

@@ -146,7 +146,7 @@ def search(
     """Levenberg-Marquardt from `state`; `told` hears of every step."""
     z, loss = state.z, options.loss
     linearised = Linearised(model, whiten, priors, len(target), len(z))
-    data = model(z, linearised.by_products)
+    data = model(z)
     if not np.isfinite(data).all():
         raise FloatingPointError(
             "the forward solve at the start did not converge, or its data are not finite"
@@ -177,7 +177,7 @@ def search(
         while not moved and not stuck:
             step = found.step(state.strength, state.damping * size)
             trial = z + step
-            prediction = model(trial, linearised.by_products)
+            prediction = model(trial)
             if np.isfinite(prediction).all():
                 fresh = objective(
                     loss,

@@ -97,7 +97,7 @@ def test_credible_bounds_hold_the_truth_as_often_as_they_say(monkeypatch):
     )
     slope, base = model.jacobian(z, 12), model(z)
     monkeypatch.setattr(Model, "jacobian", lambda *_: slope)  # linear: the same everywhere, and cheap
-    monkeypatch.setattr(Model, "__call__", lambda _, at, keep=False: base + slope @ (at - z))
+    monkeypatch.setattr(Model, "__call__", lambda _, at: base + slope @ (at - z))
     random, hits = np.random.default_rng(7), []
     for _ in range(200):
         truth = 1 + np.linalg.solve(root, random.standard_normal(len(z)))

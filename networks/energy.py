@@ -1,4 +1,4 @@
-"""The energy of a problem for any function of a point, in the quadrature of nmm.
+"""The energy of a problem for any function of a point.
 
     E(u) = ∫ W(∇u) − f·u dx + ∫ ½ u·H u − q·u ds − Σ F·u(x_F)
 
@@ -13,25 +13,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from networks.sampling import Quadrature, Samples, places, quadrature
 from nmm.errors import InputError
-from nmm.manifold.locate import locate
+from nmm.physics.boundary import Term
 from nmm.physics.models import columns
-from nmm.physics.problem import Edge, Problem, coefficient_values
+from nmm.physics.problem import Problem, check_values
 from nmm.physics.values import check_parameters, evaluate
 from nmm.pytrees import tree
-from nmm.results.errors import energy_rule
-from nmm.solve.boundary import PENALTY, edge_places, held_at
 
-
-@tree()
-class Samples:
-    """Points (n, 2) with their manifold element (n,) and weight (n,)."""
-
-    points: jax.Array
-    element: jax.Array
-    weight: jax.Array
+Fields = tuple[jax.Array, jax.Array, jax.Array]
+"""Values (n, c) and derivatives (n, c, 2) in the domain, and values (m, c) on its boundary."""
 
 
 @tree("density", "components")
@@ -53,11 +45,19 @@ class Functional:
 
     def __call__(self, u: Callable) -> jax.Array:
         """Energy of u(points (n, 2), element (n,)) -> (n, components), differentiable once in the points."""
+        return self.value(self.fields(u))
+
+    def fields(self, u: Callable) -> Fields:
+        """What the energy needs of a function, linear in it."""
         value, slope = value_and_slope(lambda x: u(x, self.domain.element), self.domain.points)
+        return value, slope, u(self.boundary.points, self.boundary.element)
+
+    def value(self, fields: Fields) -> jax.Array:
+        """The energy of fields: convex for the models of nmm, and quadratic for linear ones."""
+        value, slope, on = fields
         inside = jax.vmap(self.density)(slope, self.coefficients) - jnp.sum(self.force * value, -1)
-        on = u(self.boundary.points, self.boundary.element)
-        held = jnp.einsum("nc,ncd,nd->n", on, self.stiffness, on) / 2 - jnp.sum(self.load * on, -1)
-        return jnp.dot(self.domain.weight, inside) + jnp.dot(self.boundary.weight, held)
+        along = jnp.einsum("nc,ncd,nd->n", on, self.stiffness, on) / 2 - jnp.sum(self.load * on, -1)
+        return jnp.dot(self.domain.weight, inside) + jnp.dot(self.boundary.weight, along)
 
 
 def value_and_slope(u: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -71,35 +71,26 @@ def value_and_slope(u: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def functional(problem: Problem, params: Mapping[str, Any] | None = None) -> Functional:
-    """The energy of a problem for given parameters, made once on the host.
+    """The energy of a problem for given parameters, in the quadrature of nmm, made once on the host.
 
     **Raises:** `InputError` for what is no sum over points: mean dilatation, enriched tips, borders between
     regions, a ghost penalty; `ParameterError` as `nmm.forward` does.
     """
+    given = checked(problem, params)
+    points = jax.tree.map(jnp.asarray, quadrature(problem, given))
+    return functional_on(problem, given, points)
+
+
+def checked(problem: Problem, params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The parameters of a problem whose energy a network can have.
+
+    **Raises:** `InputError` and `ParameterError` as `functional` does.
+    """
     check_points(problem)
     given = dict(params or {})
     check_parameters(problem.parameters, given)
-    manifold, model = problem.manifold, problem.model
-    element, xi, weight = energy_rule(manifold, problem.fine)
-    at = problem.places(manifold.element_cells()[element], xi, manifold.element_regions()[element])
-    name = "physics.source" if model.components == 1 else "physics.body_force"
-    edges = [edge_samples(problem, i, given) for i in range(len(problem.terms))]
-    parts = [*edges, *point_samples(problem, given)]
-    c = model.components
-    empty = np.zeros((0, 2)), np.zeros(0, int), np.zeros(0), np.zeros((0, c, c)), np.zeros((0, c))
-    points, where, share, stiffness, load = (
-        jnp.asarray(np.concatenate(column)) for column in zip(empty, *parts, strict=True)
-    )
-    return Functional(
-        Samples(jnp.asarray(at.points), jnp.asarray(element), jnp.asarray(weight)),
-        {k: jnp.asarray(v) for k, v in coefficient_values(model, at, given).items()},
-        jnp.asarray(evaluate(model.source, at, given, name)),
-        Samples(points, where, share),
-        stiffness,
-        load,
-        model.density,
-        c,
-    )
+    check_values(problem, given)
+    return given
 
 
 def check_points(problem: Problem):
@@ -118,37 +109,93 @@ def check_points(problem: Problem):
         )
 
 
-def edge_samples(problem: Problem, number: int, params):
-    """Points, elements, weights, stiffness and load of a boundary term."""
-    manifold, c = problem.manifold, problem.model.components
-    term, edge = problem.terms[number], problem.edges[number]
-    place = edge.points, len(manifold.whole_list) + edge.piece, edge.weight
-    if term.dirichlet:
-        hold = held_at(problem, term, edge, params)
-        beta = PENALTY * hold.stiffness / manifold.grid.h
-        stiffness = beta[:, None, None] * hold.projector
-        return *place, stiffness, np.einsum("ncd,nd->nc", stiffness, hold.prescribed)
-    return *place, *natural(problem, number, edge, params, c)
+def functional_on(
+    problem: Problem, params: Mapping[str, Any], q: Quadrature, hold: bool = True
+) -> Functional:
+    """The energy in given points, traceable; `hold`, whether the penalty holds Dirichlet values."""
+    model, c = problem.model, problem.model.components
+    terms = [
+        (samples, *(held if term.dirichlet else natural)(problem, term, samples, params))
+        for term, samples in zip(problem.terms, q.edges, strict=True)
+        if hold or not term.dirichlet
+    ]
+    force = point_forces(problem, q.loads, params)
+    terms.append((q.loads, jnp.zeros((len(force), c, c)), force))
+    points, element, weight = (
+        jnp.concatenate([getattr(samples, name) for samples, *_ in terms])
+        for name in ("points", "element", "weight")
+    )
+    made = Functional(
+        q.domain,
+        coefficients(problem, params, q.domain),
+        source(problem, params, q.domain),
+        Samples(points, element, weight, None, None),
+        jnp.concatenate([stiffness for _, stiffness, _ in terms]),
+        jnp.concatenate([load for *_, load in terms]),
+        model.density,
+        c,
+    )
+    return as_type(made, q.domain.points.dtype)
 
 
-def natural(problem: Problem, number: int, edge: Edge, params, c: int) -> tuple[np.ndarray, np.ndarray]:
+def as_type(arrays: Any, dtype: Any) -> Any:
+    """Floating arrays in another precision."""
+
+    def cast(a):
+        a = jnp.asarray(a)
+        return a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a
+
+    return jax.tree.map(cast, arrays)
+
+
+def coefficients(problem: Problem, params: Mapping[str, Any], samples: Samples) -> dict[str, jax.Array]:
+    """Coefficients of the model at points, traceable."""
+    at = places(problem, samples)
+    return {k: evaluate(v, at, params, f"physics.{k}", jnp) for k, v in problem.model.coefficients.items()}
+
+
+def source(problem: Problem, params: Mapping[str, Any], samples: Samples) -> jax.Array:
+    """Force (n, c) per unit area at points, traceable."""
+    name = "physics.source" if problem.model.components == 1 else "physics.body_force"
+    return evaluate(problem.model.source, places(problem, samples), params, name, jnp)
+
+
+def prescribed(problem: Problem, term: Term, samples: Samples, params) -> tuple[jax.Array, jax.Array]:
+    """Projector P (n, c, c) on what a Dirichlet term holds, and the values g (n, c)."""
+    at, c = places(problem, samples), problem.model.components
+    values = [evaluate(0.0 if v is None else v, at, params, term.name, jnp) for v in term.values]
+    if term.kind == "normal":
+        normal = samples.normal
+        return normal[:, :, None] * normal[:, None, :], values[0][:, None] * normal
+    mask = jnp.diag(jnp.array([v is not None for v in term.values], samples.points.dtype))
+    return jnp.broadcast_to(mask, (len(samples.points), c, c)), jnp.stack(values, -1)
+
+
+def held(problem: Problem, term: Term, samples: Samples, params) -> tuple[jax.Array, jax.Array]:
+    """Stiffness (n, c, c) and load (n, c) of the penalty of a Dirichlet term."""
+    projector, values = prescribed(problem, term, samples, params)
+    stiffness = samples.penalty[:, None, None] * projector
+    return stiffness, jnp.einsum("ncd,nd->nc", stiffness, values)
+
+
+def natural(problem: Problem, term: Term, samples: Samples, params) -> tuple[jax.Array, jax.Array]:
     """Stiffness (n, c, c) and load (n, c) of a flux, traction, pressure or Robin term."""
-    term, at = problem.terms[number], edge_places(problem, edge)
-    values = [np.asarray(evaluate(0.0 if v is None else v, at, params, term.name)) for v in term.values]
-    none = np.zeros((len(edge.piece), c, c))
+    at, c = places(problem, samples), problem.model.components
+    values = [evaluate(0.0 if v is None else v, at, params, term.name, jnp) for v in term.values]
+    none = jnp.zeros((len(samples.points), c, c))
     if term.kind == "robin":
         exchange, outside = values
-        return exchange[:, None, None] * np.eye(1), (exchange * outside)[:, None]
+        return exchange[:, None, None] * jnp.eye(1), (exchange * outside)[:, None]
     if term.kind == "pressure":
-        return none, -values[0][:, None] * edge.normal
-    return none, np.stack(values, -1)
+        return none, -values[0][:, None] * samples.normal
+    return none, jnp.stack(values, -1)
 
 
-def point_samples(problem: Problem, params):
-    """The same of each point load, with weight 1."""
-    manifold, c = problem.manifold, problem.model.components
-    for term in problem.point_loads:
-        element, xi = locate(manifold, np.array([term.at]))
-        at = problem.places(manifold.element_cells()[element], xi, manifold.element_regions()[element])
-        force = np.stack([np.asarray(evaluate(v, at, params, term.name)) for v in term.values], -1)
-        yield np.array([term.at]), element, np.ones(1), np.zeros((1, c, c)), force
+def point_forces(problem: Problem, samples: Samples, params) -> jax.Array:
+    """Concentrated forces (n, c)."""
+    at = places(problem, samples)
+    found = [
+        jnp.stack([evaluate(v, at, params, load.name, jnp)[number] for v in load.values])
+        for number, load in enumerate(problem.point_loads)
+    ]
+    return jnp.stack(found) if found else jnp.zeros((0, problem.model.components))

@@ -1,0 +1,160 @@
+"""What a network has learned, as a solution that is asked like those of nmm."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from networks.energy import Functional, value_and_slope
+from networks.task import Task
+from nmm.errors import InputError
+from nmm.manifold.locate import locate
+from nmm.physics.values import Places, evaluate
+from nmm.results.energies import energy_product
+from nmm.results.errors import exact_functions
+from nmm.results.errors import value_and_gradient as differentiated
+
+CHUNK = 4096
+"""Points that are evaluated at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The function of a trained network; see `networks.fit`."""
+
+    task: Task
+    z: jax.Array
+    rest: Any
+
+    def __call__(self, points: Any, element: Any = None) -> jax.Array:
+        """Values (n, components) at points (n, d), traceable; elements (n,) where the network wants them."""
+        return self.task.trial.function(self.z, self.rest)(jnp.asarray(points, self.z.dtype), element)
+
+    def at(self, points: Any, side: int = 1) -> np.ndarray:
+        """Values (n,) or (n, components), nan outside the domain; as `nmm.Solution.at`."""
+        return self._evaluated(points, side)[0]
+
+    def gradient(self, points: Any, side: int = 1) -> np.ndarray:
+        """Derivatives (n, 2) or (n, components, 2), nan outside the domain; as `nmm.Solution.gradient`."""
+        return self._evaluated(points, side)[1]
+
+    def _evaluated(self, points: Any, side: int) -> tuple[np.ndarray, np.ndarray]:
+        x = np.asarray(points, float)
+        if self.task.problem is None:
+            element = np.zeros(len(x), int)
+        else:
+            element, _ = locate(self.task.problem.manifold, x, side)
+        inside = element >= 0
+        value, slope = self._fields(x, np.where(inside, element, 0))
+        value, slope = np.array(value, float), np.array(slope, float)
+        value[~inside], slope[~inside] = np.nan, np.nan
+        return (value[:, 0], slope[:, 0]) if self.task.trial.components == 1 else (value, slope)
+
+    def _fields(self, points: Any, element: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Values (n, c) and derivatives (n, c, d), some thousand points at a time."""
+        x, element = np.asarray(points), np.asarray(element)
+        some = min(CHUNK, len(x))
+        more = -len(x) % max(some, 1)
+        x, element = np.pad(x, ((0, more), (0, 0)), mode="edge"), np.pad(element, (0, more), mode="edge")
+        parts = [
+            self._compiled(
+                self.z, self.rest, jnp.asarray(x[i : i + some], self.z.dtype), element[i : i + some]
+            )
+            for i in range(0, len(x), max(some, 1))
+        ]
+        value, slope = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return value[: len(x) - more], slope[: len(x) - more]
+
+    @cached_property
+    def _compiled(self):
+        trial = self.task.trial
+
+        @jax.jit
+        def evaluate(z, rest, x, element):
+            function = trial.function(z, rest)
+            return value_and_slope(lambda p: function(p, element), x)
+
+        return evaluate
+
+    def _on(self, functional: Functional) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """The fields of an energy."""
+        value, slope = self._fields(functional.domain.points, functional.domain.element)
+        on = value[:0]
+        if len(functional.boundary.points):
+            on = self._fields(functional.boundary.points, functional.boundary.element)[0]
+        return jnp.asarray(value), jnp.asarray(slope), jnp.asarray(on)
+
+    @cached_property
+    def potential(self) -> float:
+        """The energy that training makes small, with all loads, on the rule that judges."""
+        functional = self.task.functional()
+        return float(functional.value(self._on(functional)))
+
+    @cached_property
+    def energy(self) -> float:
+        """The stored energy ∫ W(∇u) dx, as `nmm.Solution.energy`, on the rule that judges."""
+        functional = self.task.functional()
+        slope = self._on(functional)[1]
+        return float(functional.domain.weight @ jax.vmap(functional.density)(slope, functional.coefficients))
+
+    def errors(self, exact: Any) -> dict[str, float]:
+        """Relative errors "l2", "h1" (seminorm), "max" and "energy" (norm), on the rule that judges.
+
+        `exact`: an expression for each component, functions of points (n, 2) -> (n,), or a solution of nmm,
+        whose own error should be far less.
+        """
+        if self.task.problem is None:
+            raise InputError("a network fitted to data has no domain to be judged on", where="errors")
+        functional = self.task.functional()
+        value, slope = (np.asarray(a) for a in self._on(functional)[:2])
+        expected, by = exact_fields(self.task, functional, exact)
+        known = np.asarray(np.isfinite(expected).all(-1) & np.isfinite(by).all((-2, -1)))
+        weight = np.where(known, np.asarray(functional.domain.weight), 0.0)
+        expected, by = np.nan_to_num(expected), np.nan_to_num(by)
+
+        def norm(a):
+            return float(np.sqrt(weight @ np.sum(a.reshape(len(a), -1) ** 2, -1)))
+
+        def energy(a):
+            product = energy_product(functional.density, jnp.asarray(a), functional.coefficients)
+            return float(np.sqrt(weight @ np.asarray(product)))
+
+        apart, steep = (value - expected) * known[:, None], (slope - by) * known[:, None, None]
+        return {
+            "l2": norm(apart) / norm(expected),
+            "h1": norm(steep) / norm(by),
+            "max": float(np.abs(apart).max() / np.abs(expected).max()),
+            "energy": energy(steep) / energy(by),
+        }
+
+
+def exact_fields(task: Task, functional: Functional, exact: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Values (n, c) and derivatives (n, c, 2) of what a network is compared with, at an energy's points."""
+    c, points = functional.components, functional.domain.points
+    if hasattr(exact, "at"):
+        x = np.asarray(points, float)
+        return np.reshape(exact.at(x), (-1, c)), np.reshape(exact.gradient(x), (-1, c, 2))
+    params = task.trial.params or {}
+    values, slopes = [], []
+    for function in exact_functions(exact, c):
+        of = function if callable(function) else as_function(task, function, params)
+        value, slope = differentiated(of, jnp.asarray(points, float))
+        values.append(np.asarray(value))
+        slopes.append(np.asarray(slope))
+    return np.stack(values, -1), np.stack(slopes, 1)
+
+
+def as_function(task: Task, expression: Any, params: Any):
+    """An expression as a function of points (n, 2) -> (n,)."""
+    problem: Any = task.problem
+    manifold = problem.manifold
+
+    def of(points):
+        nowhere = jnp.full(len(points), -1)
+        at = Places(points, nowhere, nowhere, (), manifold.box, (manifold.ny, manifold.nx))
+        return evaluate(expression, at, params, "exact.solution", jnp)
+
+    return of

@@ -30,11 +30,13 @@ PICTURES = {
     "crack.png": (f"{INVERSE}/crack.toml", "invert", "figure_estimate_shape.png"),
     "core.png": (f"{INVERSE}/core.toml", "invert", "figure_data_fit.png"),
     "moduli.png": (f"{INVERSE}/inclusion.toml", "invert", "figure_data_fit.png"),
+    "compare.png": (f"{INVERSE.parent}/disk_poisson.toml", "compare", "compare.png"),
 }
 SETTINGS = {
     "cover.png": ["--set", "cover.cell=0.05", "--set", "cover.angle=20"],
     "traces.png": ["--set", "cover.cells=60"],
     "convergence.png": ["--converge", "4"],
+    "compare.png": ["--set", "cover.cells=64"],
 }
 PYTHON = re.compile(r"^```python\n(?P<text>.*?)^```$", re.M | re.S)
 BENCHMARKS = (

@@ -50,6 +50,8 @@ class Functional:
     def fields(self, u: Callable) -> Fields:
         """What the energy needs of a function, linear in it."""
         value, slope = value_and_slope(lambda x: u(x, self.domain.element), self.domain.points)
+        if not len(self.boundary.points):  # covers cannot tell the patches of no points
+            return value, slope, value[:0]
         return value, slope, u(self.boundary.points, self.boundary.element)
 
     def value(self, fields: Fields) -> jax.Array:

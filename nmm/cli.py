@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 GROUP = "nmm.commands"
 LATER = {
-    "compare": "the classical method and networks on one problem",
     "study": "measurements of how networks and manifolds behave",
 }
 

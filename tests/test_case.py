@@ -170,7 +170,6 @@ def test_an_override_that_cannot_be_read_says_how_it_should_look(written, settin
         ("[parameters]", "[time]\nend = 1\n[parameters]"),
         ("[parameters]", "[[stage]]\n[parameters]"),
         ("[parameters]", "[[joint_set]]\n[parameters]"),
-        ("[parameters]", '[compare]\nmethods = ["nmm"]\n[parameters]'),
     ],
 )
 def test_what_is_reserved_answers_not_yet(written, old, new):
@@ -180,9 +179,9 @@ def test_what_is_reserved_answers_not_yet(written, old, new):
     assert "plate.toml, line" in caught.value.where
 
 
-def test_a_caller_that_can_compare_may_read_a_case_with_compare(written):
-    text = PLATE + '[compare]\nmethods = ["nmm", "networks"]\n'
-    assert read_case(written(text), allow=("compare",)).spec.compare.methods == ("nmm", "networks")
+def test_a_case_may_say_what_is_compared(written):
+    text = PLATE + '[compare]\nmethods = ["nmm", "ritz"]\n'
+    assert read_case(written(text)).spec.compare.methods == ("nmm", "ritz")
 
 
 def test_an_expression_is_checked_when_the_case_is_read(written):

@@ -184,9 +184,14 @@ class Case:
 
     def with_cell(self, cell: float) -> Case:
         """The same case with squares of another side; its text says so on top."""
-        cover = self.spec.cover.model_copy(update={"cell": cell, "cells": None})
         text = f"# On another cover than below:\n# --set cover.cell={cell!r}\n\n{self.text}"
-        other = Case(self.path, text, self.spec.model_copy(update={"cover": cover}), self.places)
+        return self.with_cover(text, cell=cell, cells=None)
+
+    def with_cover(self, text: str | None = None, **changes: Any) -> Case:
+        """The same case with other entries of [cover], and another text if one is given."""
+        cover = self.spec.cover.model_copy(update=changes)
+        spec = self.spec.model_copy(update={"cover": cover})
+        other = Case(self.path, self.text if text is None else text, spec, self.places)
         other.__dict__["_domain"], other._traces = self.domain(), self._traces
         return other
 

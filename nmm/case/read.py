@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Any, NoReturn
 
@@ -14,20 +14,16 @@ from nmm.case.places import Places
 from nmm.case.positions import Path, positions
 from nmm.case.schema import Spec
 from nmm.case.values import formulas, shown, suggestion
-from nmm.errors import CaseError, InputError, NotYet
+from nmm.errors import CaseError, InputError
 from nmm.expressions import CONSTANTS, FUNCTIONS, VARIABLES, parse
 
-LATER = {
-    "compare": "[compare], the comparison of methods",
-}
 
-
-def read_case(path: str | FilePath, overrides: Sequence[str] = (), *, allow: Collection[str] = ()) -> Case:
+def read_case(path: str | FilePath, overrides: Sequence[str] = ()) -> Case:
     """Read and validate a case file.
 
     `overrides` are texts `KEY=VALUE` with a dotted key and a TOML value (`cover.cell=0.01`,
-    `boundary.0.traction=[1e6, 0]`). `allow` names those reserved tables (compare) that the
-    caller can use; the others answer "not yet". Raises `CaseError`, `ExpressionError` or `NotYet`.
+    `boundary.0.traction=[1e6, 0]`). Reserved tables answer "not yet".
+    Raises `CaseError`, `ExpressionError` or `NotYet`.
     """
     path = FilePath(path)
     text = _text(path)
@@ -47,9 +43,6 @@ def read_case(path: str | FilePath, overrides: Sequence[str] = (), *, allow: Col
     except ValidationError as error:
         _explain(error, places)
     _check_parameters(spec, places)
-    for key, what in LATER.items():
-        if key in data and key not in allow:
-            raise NotYet(f"not yet: {what}", where=places.at((key,)), hint="leave it out for now")
     return Case(path, _copy(text, overrides), spec, places)
 
 

@@ -1,0 +1,1 @@
+"""The classical method and networks on one problem, and an honest answer: `nmm compare`."""

@@ -12,14 +12,14 @@ What is held is never looked up inside the domain, where an expression might kno
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from networks.distance import Curves, curves_of
+from networks.distance import Curves, arcless, curves_of
 from nmm.errors import InputError
 from nmm.expressions import Expression
 from nmm.physics.boundary import Term
@@ -68,10 +68,10 @@ class Ansatz:
         """g (n, components)."""
         return self.carried(x, [self.held_value(hold, params) for hold in self.holds])
 
-    def without_trace(self, function: Point, x: jax.Array) -> jax.Array:
-        """s − s̃ (n, components): a known function of points less what its boundary values extend to."""
-        trace = self.carried(x, [lambda points, normals: function(points)] * len(self.holds))
-        return function(x)[:, None] - trace
+    def trace(self, function: Point) -> "Ansatz":
+        """What holds a known function at its own values where this holds others; made on the host."""
+        holds = [replace(hold, value=function, sign=1.0) for hold in self.holds]
+        return Ansatz(self.problem, tuple(part for hold in holds for part in by_side(self.problem, hold)))
 
     def held_value(self, hold: Hold, params: Mapping[str, Any]) -> Any:
         """A number, or a function (points (m, 2), normals (m, 2)) -> (m,)."""
@@ -171,8 +171,39 @@ def holds_of(problem: Problem, number: int, term: Term) -> list[Hold]:
             raise by_penalty("a value that depends on the region or the cell", term)
         if isinstance(value, Expression) and not value.uses & {"x", "y", "nx", "ny"} and not value.names:
             value = float(value.evaluate({}))
-        found.append(Hold(component, curves, value, term.name))
+        hold = Hold(component, curves, value, term.name)
+        found.extend([hold] if isinstance(value, float) else by_side(problem, hold))
     return found
+
+
+def by_side(problem: Problem, hold: Hold) -> list[Hold]:
+    """The sides on which a value is constant, by value, and the rest.
+
+    Carried from a side, a value is looked up a little beyond its ends, too; there an expression that is
+    constant on the side may have a kink, or a singularity at a corner.
+    """
+    if isinstance(hold.value, Expression) and hold.value.names:
+        return [hold]
+    curves, share = hold.curves, jnp.linspace(0.02, 0.98, 9)[:, None]
+    ends = np.asarray(curves.ends)
+    points = jnp.asarray(ends[:, None, 0] + share * (ends[:, None, 1] - ends[:, None, 0]))
+    normals = jnp.repeat(curves.feet(points[:, 0])[1].diagonal(axis1=0, axis2=1).T[: len(ends)], 9, axis=0)
+    at: Any = Ansatz(problem, (hold,)).held_value(hold, {})
+    values = np.asarray(at(points.reshape(-1, 2), normals)).reshape(len(ends), 9)
+    size = max(float(np.abs(values).max(initial=0.0)), 1e-300)
+    constant = np.ptp(values, axis=1) <= 1e-12 * size
+    level = np.round(values.mean(1) / size, 12)
+    found = [
+        replace(
+            hold,
+            curves=replace(arcless(curves), ends=curves.ends[constant & (level == one)]),
+            value=float(one * size),
+            sign=1.0,
+        )
+        for one in np.unique(level[constant])
+    ]
+    rest = replace(hold, curves=replace(curves, ends=curves.ends[~constant]))
+    return [*found, rest] if rest.curves.parts else found
 
 
 def normal_holds(problem: Problem, number: int, term: Term, curves: Curves) -> list[Hold]:

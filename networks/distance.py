@@ -27,6 +27,9 @@ CHORDS = 6
 SAME = 1e-6
 """Points nearer to each other than this share of a length are one; smaller angles are straight."""
 
+BEYOND = 0.1
+"""How far beyond the ends of a segment values are looked up, as a share of its length."""
+
 OFF_ARC = 1e-2
 """The same, where the vertices of chords lie a little off their arc for covers of a higher degree."""
 
@@ -55,10 +58,15 @@ class Curves:
         return jnp.concatenate([near_segments(self, x), near_arcs(self, x)], 1)
 
     def feet(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Points (n, parts, 2) on the line or circle of each part beside points (n, 2); normals there."""
+        """Points (n, parts, 2) of each part, or of its circle, beside points (n, 2); normals there.
+
+        Beside the ends of a segment they stay near it, and go there smoothly.
+        """
         first, along = self.ends[:, 0], self.ends[:, 1] - self.ends[:, 0]
         length = jnp.linalg.norm(along, axis=-1)
         share = jnp.einsum("nsd,sd->ns", x[:, None] - first, along) / length**2
+        beyond = share - jnp.clip(share, 0.0, 1.0)
+        share = share - beyond + BEYOND * jnp.tanh(beyond / BEYOND)
         on_lines = first + share[..., None] * along
         outward = jnp.stack([along[:, 1], -along[:, 0]], -1) / length[:, None]
         away = x[:, None] - self.centre
@@ -77,6 +85,12 @@ class Curves:
         t = jnp.clip((r - 0.2) / 0.8, 0, 1)
         faded = jnp.where(self.inside, t**3 * (10 - 15 * t + 6 * t**2), 1.0)
         return jnp.concatenate([jnp.ones((len(x), len(self.ends)), x.dtype), faded], 1)
+
+
+def arcless(curves: Curves) -> Curves:
+    """The segments alone."""
+    none = curves.radius[:0]
+    return Curves(curves.ends, curves.centre[:0], none, none, none, curves.inside[:0])
 
 
 def near_segments(curves: Curves, x: jax.Array) -> jax.Array:

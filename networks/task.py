@@ -142,8 +142,9 @@ def task(
         )
     exact = boundary == "exact"
     shape = ansatz(problem) if exact else Ansatz(problem, ())
+    known = tuple((function, shape.trace(function)) for function in functions)
     made, start, rest = trial(
-        nets, 2, problem.model.components, ansatz=shape, params=given, functions=tuple(functions), held=exact
+        nets, problem.model.components, ansatz=shape, params=given, functions=known, held=exact
     )
     dtype = start.dtype
     where = as_type(ground(problem, given, fine), dtype)
@@ -158,7 +159,7 @@ def task(
 def data_task(data: tuple[Any, Any], nets: Sequence[nnx.Module], std: Any) -> Task:
     """A task of data alone."""
     found = measurements(*data, std=std)
-    made, start, rest = trial(nets, found.points.shape[1], found.values.shape[1])
+    made, start, rest = trial(nets, found.values.shape[1])
     found = as_type(found, start.dtype)
     check_output(made, start[0], jax.tree.map(lambda a: a[0], rest), found.points[:3], None)
     return Task(made, {"data": 1.0}, start, rest, (None, found, None))

@@ -20,8 +20,8 @@ from nmm.errors import InputError
 class Trial:
     """What a vector z of weights stands for; networks of one kind share it.
 
-    z holds the parameters of the network and then the coefficients (k, c) of the known `functions`. Without
-    an `ansatz` the function is the network itself.
+    z holds the parameters of the network and then the coefficients (k, c) of the known `functions`, each with
+    what holds its own boundary values. Without an `ansatz` the function is the network itself.
     """
 
     graph: Any
@@ -32,7 +32,7 @@ class Trial:
     components: int
     ansatz: Ansatz | None = None
     params: Mapping[str, Any] | None = None
-    functions: tuple[Callable, ...] = ()
+    functions: tuple[tuple[Callable, Ansatz], ...] = ()
     scale: float = 1.0
     held: bool = True
 
@@ -59,16 +59,15 @@ class Trial:
             if self.held:
                 values = shape.extension(x, params) + shape.distance(x) * values
             for function, coefficient in zip(self.functions, coefficients, strict=True):
-                known = shape.without_trace(function, x) if self.held else function(x)[:, None]
-                values = values + self.scale * coefficient * known
+                known, trace = function
+                missing = known(x)[:, None] - trace.extension(x, {})
+                values = values + self.scale * coefficient * missing
             return values.astype(x.dtype)
 
         return u
 
 
-def trial(
-    nets: Sequence[nnx.Module], inputs: int, components: int, **more: Any
-) -> tuple[Trial, jax.Array, Any]:
+def trial(nets: Sequence[nnx.Module], components: int, **more: Any) -> tuple[Trial, jax.Array, Any]:
     """What networks of one kind stand for, their weights (seeds, n), and all else in them, stacked.
 
     **Raises:** `InputError` for what is no flax module, has no parameters, or differs from the first in form.

@@ -71,7 +71,7 @@ class Ansatz:
     def trace(self, function: Point) -> "Ansatz":
         """What holds a known function at its own values where this holds others; made on the host."""
         holds = [replace(hold, value=function, sign=1.0) for hold in self.holds]
-        return Ansatz(self.problem, tuple(part for hold in holds for part in by_side(self.problem, hold)))
+        return Ansatz(self.problem, tuple(by_side(self.problem, holds)))
 
     def held_value(self, hold: Hold, params: Mapping[str, Any]) -> Any:
         """A number, or a function (points (m, 2), normals (m, 2)) -> (m,)."""
@@ -172,38 +172,41 @@ def holds_of(problem: Problem, number: int, term: Term) -> list[Hold]:
         if isinstance(value, Expression) and not value.uses & {"x", "y", "nx", "ny"} and not value.names:
             value = float(value.evaluate({}))
         hold = Hold(component, curves, value, term.name)
-        found.extend([hold] if isinstance(value, float) else by_side(problem, hold))
+        known = isinstance(value, float) or (isinstance(value, Expression) and value.names)
+        found.extend([hold] if known else by_side(problem, [hold]))
     return found
 
 
-def by_side(problem: Problem, hold: Hold) -> list[Hold]:
-    """The sides on which a value is constant, by value, and the rest.
+def by_side(problem: Problem, holds: Sequence[Hold]) -> list[Hold]:
+    """The sides on which values of one kind are constant, by value, and the rest.
 
     Carried from a side, a value is looked up a little beyond its ends, too; there an expression that is
     constant on the side may have a kink, or a singularity at a corner.
     """
-    if isinstance(hold.value, Expression) and hold.value.names:
-        return [hold]
-    curves, share = hold.curves, jnp.linspace(0.02, 0.98, 9)[:, None]
-    ends = np.asarray(curves.ends)
-    points = jnp.asarray(ends[:, None, 0] + share * (ends[:, None, 1] - ends[:, None, 0]))
-    normals = jnp.repeat(curves.feet(points[:, 0])[1].diagonal(axis1=0, axis2=1).T[: len(ends)], 9, axis=0)
+    values = [side_values(problem, hold) for hold in holds]
+    size = max([float(np.abs(v).max(initial=0.0)) for v in values], default=0.0) or 1.0
+    found = []
+    for hold, each in zip(holds, values, strict=True):
+        ends = hold.curves.ends
+        constant = np.ptp(each, axis=1) <= 1e-12 * size
+        level = np.round(each.mean(1) / size, 12)
+        for one in np.unique(level[constant]):
+            sides = replace(arcless(hold.curves), ends=ends[constant & (level == one)])
+            found.append(replace(hold, curves=sides, value=float(one * size), sign=1.0))
+        rest = replace(hold.curves, ends=ends[~constant])
+        if rest.parts:
+            found.append(replace(hold, curves=rest))
+    return found
+
+
+def side_values(problem: Problem, hold: Hold) -> np.ndarray:
+    """A held value at nine points of each straight side (n, 9)."""
+    ends = hold.curves.ends
+    along = ends[:, 1] - ends[:, 0]
+    points = ends[:, :1] + jnp.linspace(0.02, 0.98, 9)[:, None] * along[:, None]
+    outward = jnp.stack([along[:, 1], -along[:, 0]], -1) / jnp.linalg.norm(along, axis=-1, keepdims=True)
     at: Any = Ansatz(problem, (hold,)).held_value(hold, {})
-    values = np.asarray(at(points.reshape(-1, 2), normals)).reshape(len(ends), 9)
-    size = max(float(np.abs(values).max(initial=0.0)), 1e-300)
-    constant = np.ptp(values, axis=1) <= 1e-12 * size
-    level = np.round(values.mean(1) / size, 12)
-    found = [
-        replace(
-            hold,
-            curves=replace(arcless(curves), ends=curves.ends[constant & (level == one)]),
-            value=float(one * size),
-            sign=1.0,
-        )
-        for one in np.unique(level[constant])
-    ]
-    rest = replace(hold, curves=replace(curves, ends=curves.ends[~constant]))
-    return [*found, rest] if rest.curves.parts else found
+    return np.asarray(at(points.reshape(-1, 2), jnp.repeat(outward, 9, axis=0))).reshape(-1, 9)
 
 
 def normal_holds(problem: Problem, number: int, term: Term, curves: Curves) -> list[Hold]:

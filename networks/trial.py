@@ -47,8 +47,11 @@ class Trial:
 
     def function(self, z: jax.Array, rest: Any) -> Function:
         """The function of points (n, d) and their elements (n,) -> (n, c)."""
-        net = self.net(z, rest)
-        call: Any = net if self.by_element else lambda x, element: net(x)  # type: ignore[operator]
+        net: Any = self.net(z, rest)
+
+        def call(x: jax.Array, element: jax.Array) -> jax.Array:
+            return net(x, element) if self.by_element else net(x)
+
         if self.ansatz is None:
             return call
         shape, params = self.ansatz, self.params or {}

@@ -16,9 +16,6 @@ from nmm.progress import Stages
 from nmm.results.files import replacing
 from nmm.results.plot import save_figure
 
-COLUMNS = ("unknowns", "L2 error", "gradient (seeds)", "compile, s", "solve, s", "1000 values, ms", "end")
-
-
 COLUMNS = ("unknowns", "L2", "gradient", "seeds", "compile", "solve", "values", "end")
 WIDTH = 135
 """Of the table, where the terminal does not say."""

@@ -229,22 +229,29 @@ def verdict(rows: Sequence[Row]) -> str:
     others = [row for row in rows if row not in classical and np.isfinite(row.energy[0])]
     if not others:
         return "No network could be trained on this problem."
-    best = min(others, key=lambda row: row.energy[0])
+    best, exact = (min(group, key=lambda row: row.energy[0]) for group in (others, classical))
     as_good = [row for row in classical if row.energy[0] <= best.energy[0]]
+    network = f"the best network ({best.title}: {in_short(best)})"
     if not as_good:
-        finest = min(classical, key=lambda row: row.energy[0])
         return (
-            f"The most exact network ({best.title}) has {finest.energy[0] / best.energy[0]:.3g} times less "
-            f"error in the gradient than {finest.title}, in {best.train / finest.train:.3g} times "
-            "its seconds."
+            f"{network.capitalize()} has {exact.energy[0] / best.energy[0]:.3g} times less error in the "
+            f"gradient than the most exact of nmm, {exact.title} ({in_short(exact)})."
         )
     same = min(as_good, key=lambda row: row.train)
-    text = (
-        f"nmm wins: {same.title} is as exact as the best network ({best.title}; errors of the gradient "
-        f"{same.energy[0]:.3g} and {best.energy[0]:.3g}) in {best.train / same.train:.3g} times less time"
-    )
+    mine = f"{same.title} ({in_short(same)})"
+    if same.train <= best.train:
+        text = f"nmm wins: {mine} is as exact as {network}, {best.train / same.train:.3g} times faster."
+    else:
+        quicker = same.train / best.train
+        text = f"At its own accuracy {network} wins, {quicker:.3g} times faster than nmm: {mine}."
+    text += f" The most exact is {exact.title} ({in_short(exact)})."
     gain = same.evaluate - best.evaluate
-    if gain > 0:
-        count = (best.train + best.compile - same.train) / gain
-        return f"{text}; the network pays from {max(1, round(count)):,} evaluations at a thousand points on."
-    return f"{text}; the network does not pay at any number of evaluations, as they are no faster."
+    if gain <= 0:
+        return f"{text} Evaluations of the network are no faster, so that their number does not matter."
+    count = max(1, round((best.train + best.compile - same.train) / gain))
+    return f"{text} The network pays from {count:,} evaluations at a thousand points on."
+
+
+def in_short(row: Row) -> str:
+    """Error and seconds of a row."""
+    return f"{row.energy[0]:.2g} in {row.train:.2g} s"

@@ -1,0 +1,19 @@
+"""The experiments by name; each is imported when it runs."""
+
+from importlib import import_module
+
+from networks.study.experiment import Experiment
+from nmm.errors import InputError
+
+HOMES = {}
+"""Name of the experiment: its module, which calls it EXPERIMENT."""
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment called `name`.
+
+    **Raises:** `InputError` for a name that nobody knows.
+    """
+    if name not in HOMES:
+        raise InputError(f"no experiment is called {name!r}; known: {', '.join(HOMES)}")
+    return import_module(HOMES[name]).EXPERIMENT

@@ -1,1 +1,1 @@
-"""Measurements of networks and manifolds: pure functions of parameters, a function that applies them, and data."""
+"""Measurements of networks and manifolds: pure functions of parameters, an apply function, and data."""

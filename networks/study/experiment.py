@@ -1,4 +1,4 @@
-"""What an experiment is: a claim, what it measures, what theory expects, and what would refute it."""
+"""What an experiment is: a claim, what is measured, what theory expects, and what would refute it."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ RELATIONS = {"<=": operator.le, ">=": operator.ge}
 
 @dataclass(frozen=True)
 class Falsifier:
-    """The claim is refuted unless `measured[quantity]` stands in `relation` ("<=" or ">=") to `limit`.
+    """The statement is refuted unless `measured[quantity]` stands in `relation` ("<=" or ">=") to `limit`.
 
     `why` says where the limit comes from; it is shown in the report.
     """
@@ -90,13 +90,18 @@ class Experiment:
         What the papers say.
     definition:
         What is measured; it says so where the definition is ours.
+    statement:
+        The claim in the form that is tested; the verdict is about this sentence.
+    means:
+        By verdict: what it says about the papers' claim. A theory of others may be tested here that, if it
+        holds, limits what the papers say.
     expected:
         What theory or the literature leads to expect, with its source.
     frame:
         Which of the papers' own three questions it belongs to: "degrees of freedom", "nonlinearity",
         "boundary conditions".
     falsifiers:
-        What refutes the claim as we read it.
+        What refutes the statement.
     measure:
         Does the work.
     draw:
@@ -109,6 +114,8 @@ class Experiment:
     about: str
     claim: str
     definition: str
+    statement: str
+    means: Mapping[str, str]
     expected: str
     frame: str
     falsifiers: Sequence[Falsifier]

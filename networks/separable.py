@@ -55,12 +55,17 @@ class Separable:
 
     def __call__(self, x: Any) -> jax.Array:
         """Values (n,) at points (n, D), traceable."""
-        x = jnp.asarray(x)
-        parts = []
-        for d, (cover, factors) in enumerate(zip(self.axes, self.factors, strict=True)):
-            here = cover.local(x[:, d : d + 1])
-            parts.append(jnp.einsum("nm,rnm->nr", here.weights, factors[:, here.index]))
-        return jnp.prod(jnp.stack(parts), 0).sum(-1)
+        return evaluated(self, jnp.asarray(x))
+
+
+@jax.jit
+def evaluated(u: Separable, x: jax.Array) -> jax.Array:
+    """Σ_r Π_d φ_dr(x_d) (n,) at points (n, D)."""
+    parts = []
+    for d, (cover, factors) in enumerate(zip(u.axes, u.factors, strict=True)):
+        here = cover.local(x[:, d : d + 1])
+        parts.append(jnp.einsum("nm,rnm->nr", here.weights, factors[:, here.index]))
+    return jnp.prod(jnp.stack(parts), 0).sum(-1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,10 @@ FRAMES = {
 TITLE = "The anatomy of a network, measured"
 ABOUT = (
     "Max Y. Ma and Gen-Hua Shi describe neural networks as numerical manifolds (Deep Manifold, arXiv "
-    "2409.17592 and 2512.06563). Each statement below is taken as a hypothesis: it has a definition, a number "
-    "that theory leads to expect, and a limit beyond which it counts as refuted, stored before the verdict is "
-    "computed. The papers do not define all that they name; where the operational definition is ours, it says "
-    "so. A verdict is about the tested statement only."
+    "2409.17592 and 2512.06563). Each statement below is taken as a hypothesis: it has a definition, a "
+    "number that theory leads to expect, and a limit beyond which it counts as refuted, stored before the "
+    "verdict is computed. The papers do not define all that they name; where the operational definition is "
+    "ours, it says so. A verdict is about the tested statement only."
 )
 
 

@@ -7,6 +7,7 @@ Cho and Bengio 2014 (arXiv 1402.1869). Sums of tents approximate x² (Yarotsky 2
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -29,7 +30,7 @@ def fold(pieces: Sequence[int], inputs: int = 1) -> ReLU:
     """
     if not pieces or min(pieces) < 2 or inputs < 1:
         raise InputError(f"found {list(pieces)} pieces in {inputs} dimensions, expected 2 or more of them")
-    incoming = np.eye(inputs)
+    incoming: Any = np.eye(inputs)
     weights, biases = [], []
     for q in pieces:
         weights.append(np.repeat(incoming, q, axis=0))

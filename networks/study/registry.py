@@ -5,7 +5,11 @@ from importlib import import_module
 from networks.study.experiment import Experiment
 from nmm.errors import InputError
 
-HOMES = {}
+HOMES = {
+    "bridge": "networks.study.bridge",
+    "cells": "networks.study.cells",
+    "constructed": "networks.study.constructed",
+}
 """Name of the experiment: its module, which calls it EXPERIMENT."""
 
 

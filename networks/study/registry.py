@@ -9,6 +9,9 @@ HOMES = {
     "bridge": "networks.study.bridge",
     "cells": "networks.study.cells",
     "constructed": "networks.study.constructed",
+    "typical": "networks.study.typical",
+    "learned": "networks.study.learned",
+    "freedom": "networks.study.freedom",
 }
 """Name of the experiment: its module, which calls it EXPERIMENT."""
 

@@ -24,8 +24,20 @@ def on_line(network: ReLU, start: Any, end: Any) -> Intervals:
     2
     """
     start, end = np.asarray(start, float), np.asarray(end, float)
-    found = to_manifold(network.on(start, (end - start)[None]), (0.0, 1.0))
+    return on_interval(network.on(start, (end - start)[None]))
+
+
+def on_interval(network: ReLU, low: float = 0.0, high: float = 1.0) -> Intervals:
+    """A network of one input on [low, high]."""
+    found = to_manifold(network, (low, high))
     assert isinstance(found, Intervals)
+    return found
+
+
+def on_rectangle(network: ReLU, box: Any) -> Cells:
+    """A network of two inputs on a box (xmin, ymin, xmax, ymax)."""
+    found = to_manifold(network, box)
+    assert isinstance(found, Cells)
     return found
 
 

@@ -130,8 +130,8 @@ EXPERIMENT = Experiment(
         "inconsistent": "The bridge between manifold and network is broken at the given precision, and with "
         "it the claim in its simplest case.",
     },
-    expected="≤ 1e-13; one and two hidden layers (He, Li, Xu, Zheng 2018, arXiv 1807.03973; He, Li, Xu 2021, "
-    "arXiv 2105.04156)",
+    expected="≤ 1e-13 for smooth functions; one and two hidden layers (He, Li, Xu, Zheng 2018, arXiv "
+    "1807.03973; He, Li, Xu 2021, arXiv 2105.04156)",
     frame="degrees of freedom",
     falsifiers=(
         Falsifier("values on a line", "<=", 1e-10, WHY),

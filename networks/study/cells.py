@@ -4,10 +4,9 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 
 import nmm
-from networks.anatomy.regions import disagreements
+from networks.anatomy.regions import disagreements, on_rectangle
 from networks.bounds import one_layer, region_bounds
 from networks.relu import ReLU
-from networks.splitting import to_manifold
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
 from networks.study.figures import label, panels
 
@@ -28,7 +27,7 @@ def measure(effort: Effort) -> Measured:
         counts = []
         for seed in seeds:
             network = ReLU.random(sizes, seed)
-            cells = to_manifold(network, BOX)
+            cells = on_rectangle(network, BOX)
             counts.append(len(cells))
             euler += cells.euler != 1
             brute += disagreements(network, cells, BOX, grid)
@@ -39,7 +38,7 @@ def measure(effort: Effort) -> Measured:
         effort.report(f"networks {sizes[1:-1]}")
     zaslavsky, planar = 0, []
     for neurons in ZASLAVSKY:
-        counts = [len(to_manifold(ReLU.random((2, neurons, 1), seed), WIDE)) for seed in seeds]
+        counts = [len(on_rectangle(ReLU.random((2, neurons, 1), seed), WIDE)) for seed in seeds]
         near = sum(count == one_layer(neurons, 2) for count in counts)
         planar.append((neurons, max(counts), one_layer(neurons, 2), f"{near} of {len(counts)}"))
         zaslavsky += max(counts) != one_layer(neurons, 2) or min(counts) > one_layer(neurons, 2)
@@ -61,7 +60,7 @@ def measure(effort: Effort) -> Measured:
         ),
         Table("a square cut by k cracks", ("cracks", "physical patches of one node", "expected"), cut),
     ]
-    pictures = [to_manifold(ReLU.random(sizes, effort.first_seed), BOX) for sizes in SIZES]
+    pictures = [on_rectangle(ReLU.random(sizes, effort.first_seed), BOX) for sizes in SIZES]
     spread = {"largest jump": (min(jumps), max(jumps))}
     return Measured({k: float(v) for k, v in values.items()}, spread, tables, {"cells": pictures})
 

@@ -3,9 +3,8 @@
 import numpy as np
 
 from networks.anatomy.constructions import folding, squares, tents
-from networks.anatomy.regions import pieces, square_error
+from networks.anatomy.regions import on_interval, on_rectangle, pieces, square_error
 from networks.bounds import region_bounds
-from networks.splitting import to_manifold
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
 from networks.study.figures import COLORS, label, panels
 
@@ -13,13 +12,13 @@ from networks.study.figures import COLORS, label, panels
 def measure(effort: Effort) -> Measured:
     """Pieces of tents, cells of foldings, error for x², by depth. No seeds: nothing is random."""
     depths = np.arange(1, effort.pick(13, 9))
-    count = np.array([pieces(to_manifold(tents(d), (0, 1))) for d in depths])
-    error = np.array([square_error(to_manifold(squares(d), (0, 1))) for d in depths])
+    count = np.array([pieces(on_interval(tents(d))) for d in depths])
+    error = np.array([square_error(on_interval(squares(d))) for d in depths])
     tent_size = [tents(d).parameters for d in depths]
     square_size = [squares(d).parameters for d in depths]
     effort.report("pieces of tents and errors for x²")
     nets = [folding(2, 2, folds, 4) for folds in range(1, effort.pick(6, 5))]
-    cells = np.array([len(to_manifold(net, (0, 0, 1, 1))) for net in nets])
+    cells = np.array([len(on_rectangle(net, (0, 0, 1, 1))) for net in nets])
     bound = np.array([region_bounds(2, net.sizes[1:-1]).montufar_lower for net in nets])
     bits = slope(depths, np.log2(error))
     values = {
@@ -30,12 +29,12 @@ def measure(effort: Effort) -> Measured:
         "foldings off Montúfar's bound": (cells != bound).sum(),
     }
     columns = ("depth", "pieces", "parameters of tents", "max |f − x²|", "parameters for x²")
-    rows = list(zip(depths, count, tent_size, error, square_size, strict=True))
+    rows = list(zip(depths.tolist(), count.tolist(), tent_size, error.tolist(), square_size, strict=True))
     planar = [
         (k + 1, net.neurons, c, b) for k, (net, c, b) in enumerate(zip(nets, cells, bound, strict=True))
     ]
     tables = [
-        Table("one input", columns, [tuple(x.item() if hasattr(x, "item") else x for x in r) for r in rows]),
+        Table("one input", columns, rows),
         Table("folded squares", ("folds", "neurons", "cells", "Montúfar 2014"), planar),
     ]
     series = {"depths": depths, "pieces": count, "error": error, "size": square_size, "cells": cells}

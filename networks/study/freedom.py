@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 import nmm
 from networks import covers, lattice_cover
@@ -142,6 +143,7 @@ def draw(found: Measured):
     left.plot(deep, [row[4] for row in rows], "^-", color=COLORS[1], ms=4.5, lw=1, label="regions, mean")
     left.plot(deep, [row[5] for row in rows], "D-", color=COLORS[5], ms=4, lw=1, label="$N_{eff}$, mean")
     left.set_yscale("log")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     label(left, "hidden layers of 8", "degrees of freedom", "five kinds, two inputs")
     widths = list(s["spectra"])
     for k, alpha in enumerate(ALPHAS):

@@ -1,6 +1,7 @@
 """E5: do trained networks find the pieces that depth makes possible?"""
 
 from math import ceil, log2
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +9,8 @@ import numpy as np
 
 from networks.anatomy.constructions import fold, widened
 from networks.anatomy.functions import stacked, unstacked
+from networks.anatomy.regions import on_interval
 from networks.relu import ReLU
-from networks.splitting import to_manifold
 from networks.study.ensembles import relative_errors, sawtooth, train
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
 from networks.study.figures import COLORS, MARKERS, label, panels
@@ -107,7 +108,7 @@ def identity_added(network: ReLU, width: int) -> ReLU:
 
 def monotone(network: ReLU) -> int:
     """Intervals of [0, 1] on which the network rises or falls, exactly."""
-    slopes = np.sign(to_manifold(network, (0, 1)).slopes[:, 0])
+    slopes = np.sign(on_interval(network).slopes[:, 0])
     slopes = slopes[slopes != 0]
     return 1 + int((np.diff(slopes) != 0).sum()) if len(slopes) else 0
 
@@ -172,7 +173,7 @@ def draw(found: Measured):
             high = [max(s["best"][start, depth, p]) for p in have]
             bars = [np.subtract(middle, low), np.subtract(high, middle)]
             x = np.array(pieces) * shift
-            style = dict(color=COLORS[number], ms=4, lw=1, capsize=1.5, elinewidth=0.7)
+            style: dict[str, Any] = dict(color=COLORS[number], ms=4, lw=1, capsize=1.5, elinewidth=0.7)
             axis.errorbar(x, middle, yerr=bars, fmt=how, label=f"{depth} × {NEURONS // depth}", **style)
         axis.axhline(SUCCESS, color="0.4", lw=0.9, ls="--")
         axis.axvline(NEURONS + 1, color="0.7", lw=0.9, ls=":")

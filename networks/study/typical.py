@@ -1,8 +1,11 @@
 """E4: how many regions random and trained networks have, by depth."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from networks.anatomy.functions import stacked, unstacked
 from networks.bounds import region_bounds
@@ -16,6 +19,7 @@ LINE, FAR, NEAR = (-1e5, 1e5), (-100.0, -100.0, 100.0, 100.0), (-1.0, -1.0, 1.0,
 """The whole line, the large and the small square in which regions are counted."""
 
 RATE = 3e-3
+NAMES = {1: "one input", 2: "two inputs"}
 
 
 def measure(effort: Effort) -> Measured:
@@ -63,7 +67,7 @@ def during(inputs: int, depths, times, effort: Effort):
             train(start, codes, rates, keys, steps, target, inputs) if steps else start for steps in times
         ]
         rows.append([[len(to_manifold(net, box)) for net in unstacked(state)] for state in states])
-        effort.report(f"training, {inputs} input(s), depth {depth}")
+        effort.report(f"training, {NAMES[inputs]}, depth {depth}")
     return np.array(depths), np.array(rows)
 
 
@@ -104,7 +108,7 @@ def judged(line, depths, plane, planar_depths, trained, times) -> Measured:
         ),
         *(
             Table(
-                f"48 neurons during training, {inputs} input{'s' if inputs > 1 else ''}, on the unit cube",
+                f"48 neurons during training, {NAMES[inputs]}, on the unit cube",
                 ("steps", *(f"depth {d}" for d in which)),
                 [
                     (t, *(f"{row.mean():.0f} ± {row.std():.0f}" for row in rows[:, k]))
@@ -135,13 +139,15 @@ def draw(found: Measured):
     upper = [float(region_bounds(2, [48 // d] * d).serra_upper) for d in s["planar"]]
     middle.semilogy(s["planar"], upper, "--", color="0.4", lw=1, label="upper bound")
     middle.axhline(48**2 / 2, color="0.6", lw=0.8, ls=":", label="$N^2/2$")
-    middle.set_ylim(50, 1e7)
+    middle.set_ylim(10, 1e7)
     label(middle, "hidden layers", "regions on the plane", "random, two inputs, N = 48")
     for number, (inputs, (depths, rows)) in enumerate(s["trained"].items()):
-        bars(right, depths, rows[:, 0], 2 * number, f"{inputs} input(s), start", hollow=True)
-        bars(right, depths, rows[:, -1], 2 * number, f"{inputs} input(s), {s['times'][-1]} steps")
+        bars(right, depths, rows[:, 0], 2 * number, f"{NAMES[inputs]}, start", hollow=True)
+        bars(right, depths, rows[:, -1], 2 * number, f"{NAMES[inputs]}, {s['times'][-1]} steps")
     right.set_ylim(3, 1e4)
     label(right, "hidden layers", "regions on the unit cube", "during training, N = 48")
+    for axes in (left, middle, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return made
 
 
@@ -149,8 +155,8 @@ def bars(axes, x, counts, number: int, name: str, hollow: bool = False):
     """Mean of the seeds, from the least to the largest."""
     mean = counts.mean(1)
     spread = [mean - counts.min(1), counts.max(1) - mean]
-    how = dict(color=COLORS[number], ms=4.5, lw=1, capsize=2, elinewidth=0.8, label=name)
-    face = {"mfc": "white", "ls": "--"} if hollow else {"ls": "-"}
+    how: dict[str, Any] = dict(color=COLORS[number], ms=4.5, lw=1, capsize=2, elinewidth=0.8, label=name)
+    face: dict[str, Any] = {"mfc": "white", "ls": "--"} if hollow else {"ls": "-"}
     axes.errorbar(x, mean, yerr=spread, marker=MARKERS[number], **face, **how)
     axes.set_yscale("log")
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from nmm._version import __version__
-from nmm.errors import InputError, NmmError, NotYet
+from nmm.errors import InputError, NmmError
 from nmm.progress import Stages
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 GROUP = "nmm.commands"
-LATER = {
-    "study": "measurements of how networks and manifolds behave",
-}
 
 app = typer.Typer(
     help="The numerical manifold method: classical solutions on geometry that nobody meshed.",
@@ -363,25 +360,11 @@ def _add_commands(app: typer.Typer) -> None:
     known = {
         command.name or command.callback.__name__ for command in app.registered_commands if command.callback
     }
-    for name in [*LATER, *found]:
-        if name in known:
-            continue
-        known.add(name)
-        settings = {"ignore_unknown_options": True, "allow_extra_args": True}
-        what = LATER.get(name, "a command of another package")
-        text = what if name in found else f"{what} (not yet)"
-        app.command(name, help=text, context_settings=settings, add_help_option=False)(
-            _forwarded(found[name]) if name in found else _not_yet(name)
-        )
-
-
-def _not_yet(name: str) -> Callable[..., None]:
-    @guarded
-    def command(context: typer.Context) -> None:
-        hint = f"no installed package provides it (entry points of the group {GROUP})"
-        raise NotYet(f"not yet: {LATER[name]}", where=f"nmm {name}", hint=hint)
-
-    return command
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    for name, point in found.items():
+        if name not in known:
+            text = "a command of another package"
+            app.command(name, help=text, context_settings=settings, add_help_option=False)(_forwarded(point))
 
 
 def _forwarded(point: Any) -> Callable[..., None]:

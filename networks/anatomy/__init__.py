@@ -1,1 +1,1 @@
-"""Measurements of networks and manifolds: pure functions of parameters, an apply function, and data."""
+"""The anatomy of a network: one measurement a file, as pure functions."""

@@ -5,7 +5,14 @@ from importlib import import_module
 from networks.study.experiment import Experiment
 from nmm.errors import InputError
 
-HOMES = {}
+HOMES = {
+    "bridge": "networks.study.bridge",
+    "cells": "networks.study.cells",
+    "constructed": "networks.study.constructed",
+    "typical": "networks.study.typical",
+    "learned": "networks.study.learned",
+    "freedom": "networks.study.freedom",
+}
 """Name of the experiment: its module, which calls it EXPERIMENT."""
 
 

@@ -4,10 +4,26 @@ import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from importlib import resources
 from numbers import Real
 from typing import Any
 
 MISSING = "–"
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
 
 
 class Shown(str):
@@ -99,6 +115,12 @@ def figure(png: bytes, caption: str) -> str:
 def details(title: str, inner: str, opened: bool = False) -> str:
     """A part that folds; `inner` is HTML."""
     return f"<details{' open' if opened else ''}><summary>{text(title)}</summary>{inner}</details>"
+
+
+def page(title: str, parts: Iterable[str]) -> str:
+    """A whole page that needs no other file; `parts` are HTML, empty ones are left out."""
+    style = resources.files("nmm.results").joinpath("page.css").read_text(encoding="utf-8")
+    return _PAGE.format(title=text(title), style=style, body="\n".join(part for part in parts if part))
 
 
 def _numeric(values: Sequence[Any]) -> bool:

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,6 @@ from nmm.errors import InputError
 from . import html
 from .files import save_text
 from .sections import SECTIONS
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
 
 
 def write_report(directory: str | os.PathLike) -> Path:
@@ -78,8 +61,7 @@ def render(summary: Mapping[str, Any], extra: Mapping[str, Any], directory: Path
         f"<nav>{links}</nav>",
         *(f'<h2 id="{_anchor(name)}">{html.text(name)}</h2>\n{inner}' for name, inner in sections),
     ]
-    style = resources.files("nmm.results").joinpath("page.css").read_text(encoding="utf-8")
-    return _PAGE.format(title=html.text(title), style=style, body="\n".join(part for part in body if part))
+    return html.page(title, body)
 
 
 def _verdict(summary: Mapping[str, Any], extra: Mapping[str, Any]) -> str:

@@ -39,8 +39,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "MLP", "Cells", "Fit", "Fitted", "Functional", "Intervals", "KnotFit", "LatticeCover", "LocalNet",
     "ManifoldLayer", "ManifoldNet", "ReLU", "RegionBounds", "Sheets", "covers", "fit", "fit_knots",
-    "fit_seeds", "from_nodes", "from_solution", "functional", "lattice_cover", "minimise", "region_bounds", "sheets", "to_dofs",
-    "to_manifold",
+    "fit_seeds", "from_nodes", "from_solution", "functional", "lattice_cover", "minimise", "region_bounds",
+    "sheets", "to_dofs", "to_manifold",
 ]  # fmt: skip
 
 

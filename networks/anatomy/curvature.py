@@ -2,9 +2,8 @@
 
 Sharpness is the largest eigenvalue of the Hessian of the loss. Full-batch gradient descent of rate η raises
 it to about 2/η and keeps it there, at the edge of stability (Cohen, Kaur, Li, Kolter, Talwalkar 2021, arXiv
-2103.00065). Bend energy is the sum of the jumps of the gradient over the faces of a piecewise affine
-function, times their size; for a smooth function of one variable ∫ |u″| dx. That these are the R(θ) of Ma and
-Shi's "curvature accumulation" is our choice.
+2103.00065). How much a function of one variable bends is ∫ |u″| dx. That these are the R(θ) of Ma and Shi's
+"curvature accumulation" is our choice.
 """
 
 from collections.abc import Callable
@@ -12,10 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.flatten_util import ravel_pytree
-
-from networks.cells import Cells, Intervals
 
 
 def sharpness(loss: Callable[[Any], jax.Array], theta: Any, steps: int = 20, seed: int = 0) -> jax.Array:
@@ -53,19 +49,6 @@ def lanczos(loss: Callable[[Any], jax.Array], theta: Any, steps: int, seed: int 
     return jnp.linalg.eigvalsh(
         jnp.diag(diagonal) + jnp.diag(beside[:-1], 1) + jnp.diag(beside[:-1], -1), symmetrize_input=False
     )
-
-
-def bend_energy(made: Intervals | Cells) -> float:
-    """Σ over inner faces of |jump of the gradient| × size of the face, all outputs together.
-
-    The size of a node is 1, of an edge its length: Σ |jump of u′| or Σ ‖jump of ∇u‖ · length.
-    """
-    if isinstance(made, Intervals):
-        return float(np.linalg.norm(np.diff(made.slopes, axis=0), axis=-1).sum())
-    first, second, *ends = made.neighbours.T
-    jump = np.linalg.norm((made.slopes[first] - made.slopes[second]).reshape(len(first), -1), axis=1)
-    length = np.linalg.norm(made.vertices[ends[0]] - made.vertices[ends[1]], axis=1)
-    return float(jump @ length)
 
 
 def bend_on_grid(values: jax.Array, spacing: float) -> jax.Array:

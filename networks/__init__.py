@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from networks.cells import Cells, Intervals
     from networks.energy import Functional, functional
     from networks.fitted import Fitted
+    from networks.knots import KnotFit, fit_knots
     from networks.manifold_net import ManifoldLayer, ManifoldNet, minimise
     from networks.perceptron import MLP, LocalNet
     from networks.physical import LatticeCover, lattice_cover
@@ -27,6 +28,7 @@ _HOMES = {
     "networks.cells": ["Cells", "Intervals"],
     "networks.energy": ["Functional", "functional"],
     "networks.fitted": ["Fitted"],
+    "networks.knots": ["KnotFit", "fit_knots"],
     "networks.manifold_net": ["ManifoldLayer", "ManifoldNet", "minimise"],
     "networks.perceptron": ["MLP", "LocalNet"],
     "networks.physical": ["LatticeCover", "lattice_cover"],
@@ -39,9 +41,9 @@ _MODULES = {"covers": "networks.covers"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "MLP", "BoxProblem", "Cells", "Fit", "Fitted", "Functional", "Intervals", "LatticeCover", "LocalNet",
-    "ManifoldLayer", "ManifoldNet", "ReLU", "RegionBounds", "Separable", "Separated", "Sheets",
-    "box_problem", "covers", "fit", "fit_seeds", "from_nodes", "from_solution", "functional",
+    "MLP", "BoxProblem", "Cells", "Fit", "Fitted", "Functional", "Intervals", "KnotFit", "LatticeCover",
+    "LocalNet", "ManifoldLayer", "ManifoldNet", "ReLU", "RegionBounds", "Separable", "Separated", "Sheets",
+    "box_problem", "covers", "fit", "fit_knots", "fit_seeds", "from_nodes", "from_solution", "functional",
     "lattice_cover", "minimise", "region_bounds", "sheets", "solve_separable", "to_dofs", "to_manifold",
 ]  # fmt: skip
 

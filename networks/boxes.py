@@ -18,6 +18,7 @@ from flax import nnx
 from networks.covers import box_of
 from networks.energy import value_and_slope
 from networks.losses import Function, Part
+from networks.scale import along, size
 from networks.trial import Trial, check_output, trial
 from nmm.errors import InputError
 
@@ -239,16 +240,11 @@ def typical(box: BoxProblem, loss: str) -> float:
     @jax.jit
     def measured():
         part = part_on(box, loss, *box.draw(jax.random.key(0), jnp.zeros(()).dtype))
+        fixed = part.fields(lambda x, element: box.extension(x))
+        moved = part.fields(lambda x, element: box.extension(x) + box.distance(x))
+        return along(part.value, fixed, jax.tree.map(jnp.subtract, moved, fixed))
 
-        def along(s):
-            return part(lambda x, element: box.extension(x) + s * box.distance(x))
-
-        none = jnp.zeros(())
-        return jax.grad(along)(none), jax.hessian(along)(none)
-
-    slope, curve = (float(a) for a in measured())
-    size = abs(slope / curve) if curve > 0 else 0.0
-    return size if np.isfinite(size) and size > 0 else 1.0
+    return size(*measured()) or 1.0
 
 
 def shifted(low: Any, high: Any, cells: int, shift: Any, count: int) -> tuple[jax.Array, jax.Array]:

@@ -112,7 +112,6 @@ def separable(many: Many, rank: int, cells: int, degree: int, seeds: Sequence[in
             degree=degree,
             sweeps=sweeps,
             tol=2e-8,
-            starts=1,
             seed=seed,
         )
 

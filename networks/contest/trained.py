@@ -37,7 +37,12 @@ def shallow(box: Any, seed: int) -> nnx.Module:
 
 
 def local(box: Any, seed: int) -> nnx.Module:
-    return LocalNet(windows(box, 6), (8,), seed=seed)
+    return LocalNet(windows(box, 15 if len(box) == 2 else 4), (8,), seed=seed)
+
+
+def one(box: Any, seed: int) -> nnx.Module:
+    """About as many weights as `local` has on a line: 358, and 375."""
+    return MLP(box, (17, 17), seed=seed)
 
 
 def extreme(box: Any, seed: int) -> nnx.Module:
@@ -55,6 +60,7 @@ WAYS = {
         Way("pinn_natural", "physics-informed, natural gradient", shallow, "residual", "natural", 200),
         Way("ritz_natural", "deep Ritz, natural gradient", shallow, "energy", "natural", 200),
         Way("local", "local networks (FBPINN form), Adam", local, "energy", "adam", 20_000),
+        Way("one", "one perceptron of as many weights, Adam", one, "energy", "adam", 20_000),
         Way("extreme", "extreme learning on windows", extreme, "residual", "alternating", 1),
         Way("moving", "cubic splines, moving knots", moving, "energy", "alternating", 100),
     )

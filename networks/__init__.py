@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from networks import anatomy as anatomy
     from networks import covers as covers
     from networks.bounds import RegionBounds, region_bounds
     from networks.cells import Cells, Intervals
@@ -31,12 +32,12 @@ _HOMES = {
     "networks.splitting": ["to_manifold"],
     "networks.training": ["Fit", "fit", "fit_seeds"],
 }
-_MODULES = {"covers": "networks.covers"}
+_MODULES = {"anatomy": "networks.anatomy", "covers": "networks.covers"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "MLP", "Cells", "Fit", "Fitted", "Functional", "Intervals", "LatticeCover", "LocalNet", "ManifoldLayer",
-    "ManifoldNet", "ReLU", "RegionBounds", "Sheets", "covers", "fit", "fit_seeds", "from_nodes",
+    "ManifoldNet", "ReLU", "RegionBounds", "Sheets", "anatomy", "covers", "fit", "fit_seeds", "from_nodes",
     "from_solution", "functional", "lattice_cover", "minimise", "region_bounds", "sheets", "to_dofs",
     "to_manifold",
 ]  # fmt: skip

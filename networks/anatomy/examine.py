@@ -62,8 +62,8 @@ def examine(model: Model, x: np.ndarray, y: np.ndarray | None, seed: int = 0) ->
     some = order[:POINTS]
     x, y = x[some], None if y is None else y[some]
     try:
-        outputs = np.asarray(model.apply(model.params, jnp.asarray(x)))
-        traced = tracing.walk(model.apply, model.params, jnp.asarray(x[:2]))
+        traced = tracing.outline(model.apply, model.params, jnp.asarray(x))
+        outputs = np.asarray(jax.jit(model.apply)(model.params, jnp.asarray(x)))
     except (TypeError, ValueError) as error:
         message = f"the network does not take inputs {x.shape}: {error}"
         raise InputError(message, where="data", hint="inputs are (n, …) as the network takes them") from error
@@ -128,7 +128,8 @@ def directions(found: Examined, model: Model, x, y, outputs) -> None:
         found.absent["Degrees of freedom"] = found.absent["Learning space"] = reason
         return
     points = min(points, len(x))
-    slopes = np.asarray(jacobian(model.apply, model.params, jnp.asarray(x[:points])))
+    derive = jax.jit(lambda params, x: jacobian(model.apply, params, x))
+    slopes = np.asarray(derive(model.params, jnp.asarray(x[:points])))
     vectors, singular, _ = np.linalg.svd(slopes, full_matrices=False)
     space, spectrum = vectors[:, singular > LOST * singular[0]], singular[::-1] ** 2 / len(slopes)
     found.series["spectrum"] = spectrum[::-1]
@@ -231,7 +232,7 @@ def along(found: Examined, model: Model, values, x: np.ndarray, traced: tracing.
         "least": int(regions.min()),
         "largest": int(regions.max()),
         "lines between data": count,
-        "regions over units": float(regions.mean() / sum(g[0].size for g in traced.gates)),
+        "regions over units": float(regions.mean() / sum(np.prod(g.shape[1:]) for g in traced.gates)),
         "exact": not traced.uncounted,
     }
     if traced.uncounted:

@@ -6,7 +6,7 @@ values that depend on the input, and functions such as tanh or exp, make a netwo
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -47,6 +47,18 @@ def walk(apply: Callable[[Any, Any], Any], params: Any, x: Any) -> Findings:
     moving = [False] * len(jax.tree.leaves(params)) + [True] * len(jax.tree.leaves(x))
     _evaluate(closed, given, moving, found)
     return found
+
+
+def outline(apply: Callable[[Any, Any], Any], params: Any, x: Any) -> Findings:
+    """The same without computing anything: gates are shapes (n, …)."""
+    kept: list[Findings] = []
+
+    def run(params, x):
+        kept.append(walk(apply, params, x))
+        return kept[0].gates
+
+    shapes = jax.eval_shape(run, params, x)
+    return replace(kept[0], gates=shapes)
 
 
 def gate_values(apply: Callable[[Any, Any], Any], params: Any, x: Any) -> jax.Array:

@@ -64,6 +64,8 @@ def test_lines_through_many_inputs_are_those_of_brute_force():
     seen = 1 + (pattern[1:] != pattern[:-1]).any(1).sum()
     assert seen <= len(found) <= seen + 1  # one interval may be shorter than the grid
     np.testing.assert_allclose(found(share), network(a + share * (b - a)), rtol=0, atol=1e-12)
+    with pytest.raises(nmm.InputError, match="30,000 neurons"):
+        regions.on_line(ReLU.random((2, 30_000, 1)), [0, 0], [1, 1])
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,15 @@ import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import jax
 import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from networks.study import cells
+from networks.study.experiment import Effort
 from nmm.cli import main
+from nmm.results.plot import save_figure
 
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r'^```toml title="(?P<name>[^"]+)"\n(?P<text>.*?)^```$', re.M | re.S)
@@ -175,7 +179,14 @@ def draw_shape(images: Path) -> None:
     figure.savefig(images / "shape.png", dpi=130)
 
 
+def draw_anatomy(images: Path) -> None:
+    """The cells of networks on a plane, as `nmm study cells` draws them."""
+    jax.config.update("jax_enable_x64", True)
+    save_figure(cells.draw(cells.measure(Effort(quick=True, seeds=1))), images / "anatomy.png", dpi=110)
+
+
 OWN = {
+    "anatomy.png": draw_anatomy,
     "batches.png": draw_batches,
     "interfaces.png": draw_interfaces,
     "shape.png": draw_shape,

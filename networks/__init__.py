@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from networks import anatomy as anatomy
     from networks import covers as covers
     from networks.bounds import RegionBounds, region_bounds
     from networks.boxes import BoxProblem, box_problem
@@ -37,14 +38,15 @@ _HOMES = {
     "networks.splitting": ["to_manifold"],
     "networks.training": ["Fit", "fit", "fit_seeds"],
 }
-_MODULES = {"covers": "networks.covers"}
+_MODULES = {"anatomy": "networks.anatomy", "covers": "networks.covers"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "MLP", "BoxProblem", "Cells", "Fit", "Fitted", "Functional", "Intervals", "KnotFit", "LatticeCover",
     "LocalNet", "ManifoldLayer", "ManifoldNet", "ReLU", "RegionBounds", "Separable", "Separated", "Sheets",
-    "box_problem", "covers", "fit", "fit_knots", "fit_seeds", "from_nodes", "from_solution", "functional",
-    "lattice_cover", "minimise", "region_bounds", "sheets", "solve_separable", "to_dofs", "to_manifold",
+    "anatomy", "box_problem", "covers", "fit", "fit_knots", "fit_seeds", "from_nodes", "from_solution",
+    "functional", "lattice_cover", "minimise", "region_bounds", "sheets", "solve_separable", "to_dofs",
+    "to_manifold",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The contest of `networks.contest` as figures: problems that others have set, and the best classical methods."""
+"""The problems of `networks.contest`, which others have set, with the best classical methods, as figures."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmm
-from benchmarks.problems import CASES
 from benchmarks.core import figure
+from benchmarks.problems import CASES
 from networks import MLP, fit_seeds
 from nmm.case import read_case
 

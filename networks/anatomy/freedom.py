@@ -57,9 +57,13 @@ def effective_dimension(eigenvalues: Any, alpha: float) -> float:
 
 
 def gram_eigenvalues(derivatives: Any) -> np.ndarray:
-    """Eigenvalues of JᵀJ / rows that are not zero by shape, from the derivatives J (rows, P); rising."""
-    derivatives = np.asarray(derivatives, float)
-    return np.linalg.svd(derivatives, compute_uv=False)[::-1] ** 2 / len(derivatives)
+    """Eigenvalues of JᵀJ / rows that are not zero by shape, from the derivatives J (rows, P); rising.
+
+    To machine precision times the largest, as effective dimensions want them; ranks want singular values.
+    """
+    wide = np.asarray(derivatives, float)
+    wide = wide if len(wide) <= wide.shape[1] else wide.T
+    return np.maximum(np.linalg.eigvalsh(wide @ wide.T), 0.0) / len(derivatives)
 
 
 def manifold_rank(cover: Any, order: int, x: Any, element: Any = None) -> tuple[int, int]:

@@ -12,17 +12,30 @@ import numpy as np
 from networks.cells import Cells, Intervals
 from networks.relu import ReLU
 from networks.splitting import to_manifold
+from nmm.errors import InputError
+
+LARGEST = 500_000_000
+"""Numbers that a line may need at once."""
 
 
 def on_line(network: ReLU, start: Any, end: Any) -> Intervals:
     """The network on the segment from `start` (d,) to `end` (d,), as a function of the share of the way.
 
-    Every node is a bend of the path of activations. Needs memory for regions × widest layer numbers.
+    Every node is a bend of the path of activations. The values of a layer are kept at all nodes at once.
 
     >>> tent = ReLU.of([[[1.0, 0.0], [1.0, 0.0]], [[2.0, -4.0]]], [[0.0, -0.5], [0.0]])
     >>> len(on_line(tent, [0.0, 3.0], [1.0, 5.0]))
     2
+
+    **Raises:** `InputError` for layers so wide that these would not fit into memory.
     """
+    if network.neurons * max(network.sizes) > LARGEST:
+        raise InputError(
+            f"found {network.neurons:,} neurons and a layer of {max(network.sizes):,}, "
+            f"expected at most {LARGEST:,} as their product",
+            where="on_line",
+            hint="networks.anatomy.events.bends goes from bend to bend instead",
+        )
     start, end = np.asarray(start, float), np.asarray(end, float)
     return on_interval(network.on(start, (end - start)[None]))
 

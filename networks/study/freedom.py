@@ -80,7 +80,7 @@ def measure(effort: Effort) -> Measured:
 def freedom_of(sizes, seed: int) -> tuple[int, int, float]:
     """Functional rank, regions on [−9, 9]² (0 for other inputs), and N_eff of a random network."""
     net = ReLU.random(sizes, seed, BIAS)
-    x = REACH * np.random.default_rng(seed).normal(size=(4 * net.parameters, sizes[0]))
+    x = REACH * np.random.default_rng(seed).normal(size=(3 * net.parameters, sizes[0]))
     slopes = np.asarray(derivatives(parameters_of(net), jnp.asarray(x)))
     values = gram_eigenvalues(slopes)
     pieces = len(to_manifold(net, (-9, -9, 9, 9))) if sizes[0] == 2 else 0
@@ -177,7 +177,7 @@ EXPERIMENT = Experiment(
     concepts=("C5", "C6"),
     about="Degrees of freedom, five kinds of them",
     claim="Networks have near infinite degrees of freedom (Part 1, abstract).",
-    definition="Of random ReLU networks: parameters P; the rank of the derivatives in the parameters at 4 P "
+    definition="Of random ReLU networks: parameters P; the rank of the derivatives in the parameters at 3 P "
     "points (functional dimension; columns of length 1, singular values above 1e-10); the effective "
     "dimension N_eff = Σ λ/(λ + α) of the eigenvalues of the tangent kernel; regions of a square; and the "
     "rank of numerical manifolds of hats times polynomials. Which of them the papers mean is not said; the "

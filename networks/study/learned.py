@@ -175,17 +175,18 @@ def draw(found: Measured):
             x = np.array(pieces) * shift
             style: dict[str, Any] = dict(color=COLORS[number], ms=4, lw=1, capsize=1.5, elinewidth=0.7)
             axis.errorbar(x, middle, yerr=bars, fmt=how, label=f"{depth} × {NEURONS // depth}", **style)
-        axis.axhline(SUCCESS, color="0.4", lw=0.9, ls="--")
-        axis.axvline(NEURONS + 1, color="0.7", lw=0.9, ls=":")
+        axis.axhline(SUCCESS, color="0.4", lw=0.9, ls="--", label="found below")
+        axis.axvline(NEURONS + 1, color="0.6", lw=0.9, ls=":", label=f"{NEURONS} bends")
         axis.set_xscale("log", base=2)
         axis.set_yscale("log")
         axis.set_ylim(1e-6, 3)
         name = "pieces of the sawtooth"
-        label(axis, name, "error / std of the sawtooth, seeds", start, legend=axis is axes[1])
+        label(axis, name, "relative error, median and range", start, legend=axis is axes[1])
     last = axes[2]
     for number, depth in enumerate(s["depths"]):
         y = [s["rates"][RANDOM, depth, p] for p in s["powers"]]
-        x = [2 ** (p + 1) for p in s["powers"]]
+        shift = 1.03 ** (number - len(s["depths"]) / 2)
+        x = [shift * 2 ** (p + 1) for p in s["powers"]]
         last.plot(x, y, f"{MARKERS[number]}-", color=COLORS[number], ms=4, lw=1)
     last.axvline(NEURONS + 1, color="0.7", lw=0.9, ls=":")
     last.set_xscale("log", base=2)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from networks.study.experiment import CONSISTENT
-from networks.study.record import SIGNS, measured_text
+from networks.study.record import SIGNS, measured
 from nmm.results import html
 from nmm.results.files import save_text
 
@@ -52,17 +52,12 @@ def summary(records: Sequence[Mapping[str, Any]]) -> str:
     parts = []
     for frame, question in FRAMES.items():
         rows = [
-            (
-                kept["label"],
-                kept["statement"],
-                "; ".join(measured_text(each) for each in kept["falsifier"]),
-                kept["verdict"],
-            )
+            (kept["label"], kept["statement"], measured(kept["falsifier"]), kept["verdict"], kept["means"])
             for kept in records
             if kept["frame"] == frame
         ]
         if rows:
-            head = ("", "statement", "measured", "verdict")
+            head = ("", "statement that is tested", "measured", "verdict", "what it says about the claim")
             parts.append(f"<h3>{html.text(frame.capitalize())}</h3>\n<p>“{html.text(question)}”</p>")
             parts.append(html.table(head, rows))
     return "\n".join(parts)

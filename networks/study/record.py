@@ -1,7 +1,7 @@
 """What a finished experiment leaves: `NAME.json` with verdict and thresholds, and the figure `NAME.png`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +85,21 @@ def finished(directory: Path, name: str, effort: Effort) -> bool:
 
 
 def verdict_line(kept: Mapping[str, Any]) -> str:
-    """What was measured, what was expected, and the verdict, in a line."""
-    found = "; ".join(measured_text(each) for each in kept["falsifier"])
+    """What was measured, what was expected, the verdict, and what that says about the papers' claim."""
     return (
-        f"{kept['label']} {kept['name']}: measured {found}; expected {kept['expected']}; "
-        f"{kept['verdict']} with the claim"
+        f"{kept['label']} {kept['name']}: measured {measured(kept['falsifier'])}; "
+        f"expected {kept['expected']}; {kept['verdict']} with the claim as tested\n  -> {kept['means']}"
     )
 
 
-def measured_text(judged: Mapping[str, Any]) -> str:
-    """A quantity, its value and the limit it is held against."""
-    value = "nothing" if judged["measured"] is None else f"{judged['measured']:.4g}"
-    return f"{judged['quantity']} {value} (limit {SIGNS[judged['relation']]} {judged['limit']:g})"
+def measured(judged: Sequence[Mapping[str, Any]]) -> str:
+    """Each quantity with its value and the limits it is held against."""
+    limits: dict[str, list[str]] = {}
+    for each in judged:
+        limits.setdefault(each["quantity"], []).append(f"{SIGNS[each['relation']]} {each['limit']:g}")
+    values = {each["quantity"]: each["measured"] for each in judged}
+    parts = []
+    for quantity, held in limits.items():
+        value = "nothing" if values[quantity] is None else f"{values[quantity]:.4g}"
+        parts.append(f"{quantity} {value} (limit {', '.join(held)})")
+    return "; ".join(parts)

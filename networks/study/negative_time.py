@@ -127,7 +127,7 @@ def by_pinn(effort: Effort, x: np.ndarray, data: np.ndarray, steps: int) -> np.n
         last = jnp.concatenate([end, jnp.full_like(end, TIME)], -1)
         return jnp.mean((f(last) - b) ** 2) + 1e-2 * jnp.mean(residual**2)
 
-    theta = trained(effort, loss, (4, 32, 32, 1), steps, jnp.asarray(data[:, ::4]))
+    theta = trained(effort, loss, (4, 24, 24, 1), steps, jnp.asarray(data[:, ::4]))
     fine = jnp.linspace(0, jnp.pi, 513)[:, None]
     start = jnp.concatenate([fine, jnp.zeros_like(fine)], -1)
     values = np.asarray(jax.vmap(lambda t: u(t, start))(theta))
@@ -161,7 +161,6 @@ def measure(effort: Effort) -> Measured:
     many = max(effort.seeds, 10)  # linear solves cost nothing
     x = (np.arange(POINTS) + 0.5) * np.pi / POINTS
     truth = past(many, effort.first_seed)
-    steps = effort.pick(6000, 800)
     errors: dict[str, dict[float, np.ndarray]] = {}
     few = []
     for noise in NOISES:
@@ -170,7 +169,10 @@ def measure(effort: Effort) -> Measured:
         for name, amplitudes in classical(x, data, noise).items():
             errors.setdefault(name, {})[noise] = recovered(amplitudes, truth)
     together, mine = np.concatenate(few), truth[: effort.seeds]
-    for name, way in (("network for the past", by_network), ("PINN", by_pinn)):
+    for name, way, steps in (
+        ("network for the past", by_network, effort.pick(3000, 600)),
+        ("PINN", by_pinn, effort.pick(1500, 300)),
+    ):
         effort.report(name)
         parts = np.split(way(effort, x, together, steps), len(NOISES))
         errors[name] = {noise: recovered(part, mine) for noise, part in zip(NOISES, parts, strict=True)}

@@ -23,7 +23,7 @@ def panels(count: int, width: float = 3.4, height: float = 3.0) -> tuple[Figure,
         each.tick_params(labelsize=8)
         each.spines[["top", "right"]].set_visible(False)
         if count > 1:
-            each.set_title(letter, loc="left", fontsize=10, fontweight="bold")
+            each.text(-0.16, 1.04, letter, transform=each.transAxes, fontsize=10, fontweight="bold")
     return made, axes
 
 

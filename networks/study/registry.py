@@ -5,7 +5,17 @@ from importlib import import_module
 from networks.study.experiment import Experiment
 from nmm.errors import InputError
 
-HOMES = {}
+HOMES = {
+    "duality": "networks.study.duality",
+    "negative-time": "networks.study.negative_time",
+    "boundaries": "networks.study.boundaries",
+    "bottleneck": "networks.study.bottleneck",
+    "stack-error": "networks.study.stack_error",
+    "completion": "networks.study.completion",
+    "moving-covers": "networks.study.moving_covers",
+    "edge-of-stability": "networks.study.edge",
+    "plasticity": "networks.study.plasticity",
+}
 """Name of the experiment: its module, which calls it EXPERIMENT."""
 
 

@@ -18,7 +18,7 @@ def measure(effort: Effort) -> Measured:
     many = effort.pick(100, 40)
     keys = jax.vmap(lambda key: jax.random.split(key, many))(keys_of(effort.first_seed, effort.seeds))
     look = jax.jit(
-        jax.vmap(jax.vmap(lambda key, gain: growth(key, (WIDTH,) * (DEPTH + 1), gain), (0, None)), (0, None))
+        jax.vmap(jax.vmap(lambda key, gain: growth(key, WIDTH, DEPTH, gain), (0, None)), (0, None))
     )
     found = {gain: np.asarray(look(keys, gain)) for gain in GAINS}
     depth = np.arange(1, DEPTH + 1)

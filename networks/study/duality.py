@@ -213,7 +213,11 @@ def measure(effort: Effort) -> Measured:
                 ("k", "median", "least", "largest", "ρ^k"),
                 [[k, np.median(e), e.min(), e.max(), RHO**k] for k, e in zip(COUNTS, errors.T, strict=True)],
             ),
-            Table("Seconds of a gradient over those of a value", ("operator", "ratio"), list(cost.items())),
+            Table(
+                "Processor seconds of a gradient over those of a value",
+                ("operator", "ratio"),
+                list(cost.items()),
+            ),
         ],
         {"steps": STEPS, "remainders": remainders, "counts": COUNTS, "errors": errors},
     )
@@ -247,8 +251,8 @@ EXPERIMENT = Experiment(
     definition=(
         "Dual pairing is taken as ⟨J v, w⟩ = ⟨v, Jᵀ w⟩, measured over ‖J v‖ ‖w‖ on a plate of nmm, a stack "
         "of manifolds, a perceptron and an equilibrium layer; the remainder of a gradient; its difference "
-        "from an adjoint written by hand; its seconds over those of the value; and the error of a gradient "
-        "through k steps of z = tanh(Wz + Ux + b) against the implicit one. The papers' own definition of "
+        "from an adjoint written by hand; its processor seconds over those of the value; and the error of a "
+        "gradient through k steps of z = tanh(Wz + Ux + b) against the implicit one. The papers' own definition of "
         "the dual pairing is not available to us: these are ours."
     ),
     statement=(

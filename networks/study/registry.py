@@ -9,6 +9,7 @@ HOMES = {
     "duality": "networks.study.duality",
     "negative-time": "networks.study.negative_time",
     "boundaries": "networks.study.boundaries",
+    "boundary-strength": "networks.study.boundary_strength",
     "bottleneck": "networks.study.bottleneck",
     "stack-error": "networks.study.stack_error",
     "completion": "networks.study.completion",

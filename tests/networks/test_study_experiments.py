@@ -10,6 +10,7 @@ PLANTED = {
     "duality": {"dot test": 1e-6},
     "negative-time": {"modes beyond k*": 2.0},
     "boundaries": {"distance of the manifold's factor from theory": 0.01},
+    "boundary-strength": {"steps, weak over strong": 0.5},
     "bottleneck": {"exponent of steps, descent, residual": 2.0},
     "stack-error": {"rate at c = 1.25": 0.01},
     "completion": {"spread of the function": 1e-3},

@@ -9,11 +9,13 @@ x^0.6, where equal gaps of hats give N^(−1.1) (DeVore, Nonlinear approximation
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 from scipy.optimize import minimize
 
 from networks.covers import Splines
@@ -47,7 +49,8 @@ def fit_knots(function: Callable[[jax.Array], jax.Array], cover: Splines, steps:
     """The splines nearest to a function in L2, knots and unknowns, from the knots of `cover`.
 
     `function` turns points (n, 1) into values (n,) or (n, c). The knots move by L-BFGS, at most `steps`
-    times; with `steps=0` they stay. What is found is a local minimum.
+    times; with `steps=0` they stay. What is found is a local minimum. For many functions of one form pass a
+    `jax.tree_util.Partial` of their parameters, and they share one program.
 
     >>> import jax; jax.config.update("jax_enable_x64", True)
     >>> from networks import covers
@@ -65,14 +68,10 @@ def fit_knots(function: Callable[[jax.Array], jax.Array], cover: Splines, steps:
     if shape[:1] != (3,) or len(shape) > 2:
         raise InputError(f"the function turns points (3, 1) into {shape}, expected (3,) or (3, c)")
 
-    def goal(gaps):
-        square, whole, unknowns = misfit(function, replace(cover, gaps=gaps))
-        return jnp.log(square + jnp.finfo(square.dtype).eps ** 2 * whole), (square, unknowns)
-
-    look = jax.jit(jax.value_and_grad(goal, has_aux=True))
+    wrapped = function if isinstance(function, Partial) else Partial(function)
 
     def downhill(gaps):
-        (value, _), slope = look(jnp.asarray(gaps, cover.gaps.dtype))
+        (value, _), slope = look(jnp.asarray(gaps, cover.gaps.dtype), cover, wrapped)
         return float(value), np.asarray(slope, float)
 
     start, moved = np.asarray(cover.gaps, float), 0
@@ -87,10 +86,18 @@ def fit_knots(function: Callable[[jax.Array], jax.Array], cover: Splines, steps:
         )
         best, moved = found.x, int(found.nit)
     made = replace(cover, gaps=jnp.asarray(best, cover.gaps.dtype))
-    (_, (before, _)), _ = look(cover.gaps)
-    (_, (square, unknowns)), _ = look(made.gaps)
+    (_, (before, _)), _ = look(cover.gaps, cover, wrapped)
+    (_, (square, unknowns)), _ = look(made.gaps, cover, wrapped)
     net = ManifoldNet([ManifoldLayer(made, unknowns[:, None])])
     return KnotFit(net, float(jnp.sqrt(square)), float(jnp.sqrt(before)), moved)
+
+
+@jax.jit
+@partial(jax.value_and_grad, has_aux=True)
+def look(gaps: jax.Array, cover: Splines, function: Partial):
+    """What is made small, the square of the error and the unknowns, and the gradient by the gaps."""
+    square, whole, unknowns = misfit(function, replace(cover, gaps=gaps))
+    return jnp.log(square + jnp.finfo(square.dtype).eps ** 2 * whole), (square, unknowns)
 
 
 def misfit(function: Callable, cover: Splines) -> tuple[jax.Array, jax.Array, jax.Array]:

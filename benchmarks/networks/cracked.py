@@ -3,9 +3,9 @@
 The crack from (-a, 0) to (a, 0) in the square [-1, 1]²; u = Im √(z² − a²), in closed form, held on the sides.
 Both networks minimise the same energy on the same cut, for the same seconds, with as many weights, and for
 each the best of the same learning rates counts. The energy error is the relative one of the gradient. No
-patch that holds a tip is cut through, so that the error of a cut network falls with the root of the cell; with
-the functions of the tips among its local functions it does not have to. These jump: a network that had them
-would be cut, and so the uncut one has none.
+patch that holds a tip is cut through, so that the error of a cut network falls with the root of the cell;
+with the functions of the tips among its local functions it does not have to. These jump: a network that had
+them would be cut, and so the uncut one has none.
 """
 
 from __future__ import annotations

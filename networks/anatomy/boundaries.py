@@ -85,11 +85,12 @@ def alternating_splines(
 
     Each has `cells` cells; α and β need not be knots of the other.
     """
-    covers = [splines((0.0, beta), cells), splines((alpha, 1.0), cells)]
-    solved = [poisson(cover, source) for cover in covers]
-    at = [np.asarray(cover(np.array([[x]])))[0] for cover, x in zip(covers, (alpha, beta), strict=True)]
+    cover = splines((0.0, 1.0), cells)
+    first, second = poisson(cover, source, 0.0, beta), poisson(cover, source, alpha, 1 - alpha)
+    places = np.array([[alpha / beta], [(beta - alpha) / (1 - alpha)]])
+    at = np.asarray(cover(places))
     return alternating(
-        lambda b: float(at[0] @ solved[0](0.0, b)), lambda a: float(at[1] @ solved[1](a, 0.0)), 0.0, sweeps
+        lambda b: float(at[0] @ first(0.0, b)), lambda a: float(at[1] @ second(a, 0.0)), 0.0, sweeps
     )
 
 

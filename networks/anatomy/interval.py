@@ -28,21 +28,32 @@ def forms(cover: Splines) -> Forms:
     x = (knots[:-1, None] + sizes * (1 + place) / 2).ravel()
     share = (sizes * share / 2).ravel()
     points = jnp.asarray(x)[:, None]
-    weights, slopes = map(np.asarray, jax.jvp(cover, (points,), (jnp.ones_like(points),)))
+    weights, slopes = map(np.asarray, with_slopes(cover, points))
     mass, stiffness = (a.T @ (share[:, None] * a) for a in (weights, slopes))
     return Forms(mass, stiffness, weights, x, share)
 
 
-def poisson(cover: Splines, source: Callable[[np.ndarray], Any]) -> Callable[[float, float], np.ndarray]:
-    """−u″ = f with values on both ends: a function of these, to the unknowns (k,) of the cover."""
+@jax.jit
+def with_slopes(cover: Splines, points: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Weights (n, k) at points (n, 1), and their derivatives."""
+    return jax.jvp(cover, (points,), (jnp.ones_like(points),))
+
+
+def poisson(
+    cover: Splines, source: Callable[[np.ndarray], Any], start: float = 0.0, size: float = 1.0
+) -> Callable[[float, float], np.ndarray]:
+    """−u″ = f on (start, start + size) with values on both ends: a function of these, to unknowns (k,).
+
+    The cover is that of (0, 1), stretched.
+    """
     made = forms(cover)
-    load = made.weights.T @ (made.share * np.asarray(source(made.x)))
-    inner = slice(1, -1)
+    load = size * made.weights.T @ (made.share * np.asarray(source(start + size * made.x)))
+    stiffness, inner = made.stiffness / size, slice(1, -1)
 
     def solved(left: float, right: float) -> np.ndarray:
         d = np.zeros(len(load))
         d[0], d[-1] = left, right
-        d[inner] = np.linalg.solve(made.stiffness[inner, inner], (load - made.stiffness @ d)[inner])
+        d[inner] = np.linalg.solve(stiffness[inner, inner], (load - stiffness @ d)[inner])
         return d
 
     return solved

@@ -5,25 +5,24 @@ every layer, and at c = 1 the logarithm of its square has a variance of about 5 
 2018, arXiv 1812.05994). So errors neither grow nor decay with the depth at c = 1 only.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
-
 import jax
 import jax.numpy as jnp
 
 
-def growth(key: jax.Array, widths: Sequence[int], gain: float) -> jax.Array:
-    """‖δ_l‖² / ‖δ_0‖² (layers,) after each layer of a random network without biases; traceable.
+def growth(key: jax.Array, width: int, depth: int, gain: jax.Array | float) -> jax.Array:
+    """‖δ_l‖² / ‖δ_0‖² (depth,) after each layer of a random network without biases; traceable.
 
-    `widths` are the input and the layers. Point and perturbation are random.
+    Input and layers have `width` units; point and perturbation are random.
     """
-    first, second, key = jax.random.split(key, 3)
-    x, d = jax.random.normal(first, (widths[0],)), jax.random.normal(second, (widths[0],))
-    start, found = jnp.sum(d**2), []
-    for inputs, outputs in pairwise(widths):
-        key, now = jax.random.split(key)
-        w = jnp.sqrt(2 * gain / inputs) * jax.random.normal(now, (outputs, inputs))
+    first, second, third = jax.random.split(key, 3)
+    x, d = jax.random.normal(first, (width,)), jax.random.normal(second, (width,))
+    start = jnp.sum(d**2)
+
+    def layer(carry, now):
+        x, d = carry
+        w = jnp.sqrt(2 * gain / width) * jax.random.normal(now, (width, width))
         z = w @ x
-        x, d = jnp.maximum(z, 0.0), (w @ d) * (z > 0)
-        found.append(jnp.sum(d**2) / start)
-    return jnp.stack(found)
+        d = (w @ d) * (z > 0)
+        return (jnp.maximum(z, 0.0), d), jnp.sum(d**2) / start
+
+    return jax.lax.scan(layer, (x, d), jax.random.split(third, depth))[1]

@@ -57,7 +57,7 @@ def plate(cells: int) -> Body:
         energy = functional_on(problem, params, q)
 
         def at(d):
-            return energy.value(tuple(jnp.tensordot(d, part, 1) for part in basis))
+            return energy.value(jax.tree.map(lambda part: jnp.tensordot(d, part, 1), basis))
 
         load, stiffness = jax.vmap(lambda way: jax.jvp(jax.grad(at), (jnp.zeros(size),), (way,)))(
             jnp.eye(size)
@@ -213,7 +213,11 @@ def measure(effort: Effort) -> Measured:
                 ("k", "median", "least", "largest", "ρ^k"),
                 [[k, np.median(e), e.min(), e.max(), RHO**k] for k, e in zip(COUNTS, errors.T, strict=True)],
             ),
-            Table("Seconds of a gradient over those of a value", ("operator", "ratio"), list(cost.items())),
+            Table(
+                "Processor seconds of a gradient over those of a value",
+                ("operator", "ratio"),
+                list(cost.items()),
+            ),
         ],
         {"steps": STEPS, "remainders": remainders, "counts": COUNTS, "errors": errors},
     )
@@ -246,10 +250,10 @@ EXPERIMENT = Experiment(
     claim='A neural network "is numerical computation combining forward and inverse" (Part 1, abstract).',
     definition=(
         "Dual pairing is taken as ⟨J v, w⟩ = ⟨v, Jᵀ w⟩, measured over ‖J v‖ ‖w‖ on a plate of nmm, a stack "
-        "of manifolds, a perceptron and an equilibrium layer; the remainder of a gradient; its difference from "
-        "an adjoint written by hand; its seconds over those of the value; and the error of a gradient "
-        "through k steps of z = tanh(Wz + Ux + b) against the implicit one. The papers' own definition of the dual "
-        "pairing is not available to us: these are ours."
+        "of manifolds, a perceptron and an equilibrium layer; the remainder of a gradient; its difference "
+        "from an adjoint written by hand; its processor seconds over those of the value; and the error of a "
+        "gradient through k steps of z = tanh(Wz + Ux + b) against the implicit one. The papers' own definition "
+        "of the dual pairing is not available to us: these are ours."
     ),
     statement=(
         "The inverse computation is the exact transpose of the forward one, for classical manifolds and for "
@@ -257,7 +261,7 @@ EXPERIMENT = Experiment(
     ),
     means={
         "consistent": "Supports the claim, for classical methods as much as for networks: forward and "
-        "inverse are one computation wherever there is an adjoint, and nothing in it is peculiar to networks.",
+        "inverse are one computation wherever there is an adjoint; nothing in it is peculiar to networks.",
         "inconsistent": "Some operator has no exact transpose, or one that costs more than theory allows.",
     },
     expected=(

@@ -1,6 +1,5 @@
 """Figures of the experiments: panels of one style."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ def panels(count: int, width: float = 3.4, height: float = 3.0) -> tuple[Figure,
         each.tick_params(labelsize=8)
         each.spines[["top", "right"]].set_visible(False)
         if count > 1:
-            each.set_title(letter, loc="left", fontsize=10, fontweight="bold")
+            each.text(-0.16, 1.04, letter, transform=each.transAxes, fontsize=10, fontweight="bold")
     return made, axes
 
 
@@ -45,14 +44,13 @@ def band(axes: Axes, x: Any, runs: Any, color: str, label: str | None = None, **
     axes.fill_between(x, runs.min(0), runs.max(0), color=color, alpha=0.18, lw=0)
 
 
-def slope(axes: Axes, x: Sequence[float], at: float, rate: float, label: str):
+def slope(axes: Axes, x: Any, at: float, rate: float, label: str):
     """A dashed line through (x[0], at) of a power law, named at its end."""
     x = np.asarray(x, float)
     y = at * (x / x[0]) ** rate
     axes.plot(x, y, "--", color=GREY, lw=0.9)
-    axes.annotate(
-        label, (x[-1], y[-1]), fontsize=8, color="#555555", xytext=(2, 2), textcoords="offset points"
-    )
+    style: dict[str, Any] = dict(fontsize=8, color="#555555", xytext=(2, 2), textcoords="offset points")
+    axes.annotate(label, (x[-1], y[-1]), **style)
 
 
 def spread(values: Any) -> tuple[float, float]:

@@ -12,6 +12,16 @@ HOMES = {
     "typical": "networks.study.typical",
     "learned": "networks.study.learned",
     "freedom": "networks.study.freedom",
+    "duality": "networks.study.duality",
+    "negative-time": "networks.study.negative_time",
+    "boundaries": "networks.study.boundaries",
+    "boundary-strength": "networks.study.boundary_strength",
+    "bottleneck": "networks.study.bottleneck",
+    "stack-error": "networks.study.stack_error",
+    "completion": "networks.study.completion",
+    "moving-covers": "networks.study.moving_covers",
+    "edge-of-stability": "networks.study.edge",
+    "plasticity": "networks.study.plasticity",
     "contest": "networks.study.contest",
 }
 """Name of the experiment: its module, which calls it EXPERIMENT."""

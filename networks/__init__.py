@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from networks.energy import Functional, functional
     from networks.fitted import Fitted
     from networks.manifold_net import ManifoldLayer, ManifoldNet, minimise
+    from networks.parameters import Coefficient, NetParameter, coefficient, law
     from networks.perceptron import MLP, LocalNet
     from networks.physical import LatticeCover, lattice_cover
     from networks.relu import ReLU, Sheets, from_nodes, from_solution, sheets, to_dofs
     from networks.splitting import to_manifold
+    from networks.strain_energy import StrainEnergy
     from networks.training import Fit, fit, fit_seeds
 
 _HOMES = {
@@ -25,20 +27,22 @@ _HOMES = {
     "networks.energy": ["Functional", "functional"],
     "networks.fitted": ["Fitted"],
     "networks.manifold_net": ["ManifoldLayer", "ManifoldNet", "minimise"],
+    "networks.parameters": ["Coefficient", "NetParameter", "coefficient", "law"],
     "networks.perceptron": ["MLP", "LocalNet"],
     "networks.physical": ["LatticeCover", "lattice_cover"],
     "networks.relu": ["ReLU", "Sheets", "from_nodes", "from_solution", "sheets", "to_dofs"],
     "networks.splitting": ["to_manifold"],
+    "networks.strain_energy": ["StrainEnergy"],
     "networks.training": ["Fit", "fit", "fit_seeds"],
 }
 _MODULES = {"covers": "networks.covers"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "MLP", "Cells", "Fit", "Fitted", "Functional", "Intervals", "LatticeCover", "LocalNet", "ManifoldLayer",
-    "ManifoldNet", "ReLU", "RegionBounds", "Sheets", "covers", "fit", "fit_seeds", "from_nodes",
-    "from_solution", "functional", "lattice_cover", "minimise", "region_bounds", "sheets", "to_dofs",
-    "to_manifold",
+    "MLP", "Cells", "Coefficient", "Fit", "Fitted", "Functional", "Intervals", "LatticeCover", "LocalNet",
+    "ManifoldLayer", "ManifoldNet", "NetParameter", "ReLU", "RegionBounds", "Sheets", "StrainEnergy",
+    "coefficient", "covers", "fit", "fit_seeds", "from_nodes", "from_solution", "functional", "lattice_cover",
+    "law", "minimise", "region_bounds", "sheets", "to_dofs", "to_manifold",
 ]  # fmt: skip
 
 

@@ -75,5 +75,5 @@ def coefficient(
     **Raises:** `InputError` as `law` does, and for an upper bound alone.
     """
     if low is None and high is not None:
-        raise InputError("found only an upper bound, expected a lower one too", where="coefficient")
+        raise InputError("found an upper bound alone, expected a lower one too", where="coefficient")
     return Coefficient(law(net), Bound(low, high, float(scale)))

@@ -24,8 +24,8 @@ from nmm.errors import InputError
 
 ROUNDED = 1e-3
 """Deviators below this share of the typical strain are rounded off, so that derivatives stay finite there."""
-NETWORK = 0.1
-"""The share of the network in the law at the start."""
+NETWORK = 1.5
+"""Weights of the last layer at the start."""
 
 
 class StrainEnergy(nnx.Module):
@@ -57,13 +57,13 @@ class StrainEnergy(nnx.Module):
         self.strain, self.modulus = float(strain), float(shear)
         draw = np.random.default_rng(seed)
         self.inputs = nnx.List([nnx.Param(glorot(draw, 2, n)) for n in hidden])
-        self.biases = nnx.List([nnx.Param(jnp.asarray(draw.uniform(-1, 1, n))) for n in hidden])
+        self.biases = nnx.List([nnx.Param(jnp.asarray(draw.uniform(-2, 2, n))) for n in hidden])
         between = [
             draw.normal(unsoftened(1.0), 0.3, shape) for shape in zip(sizes[1:], hidden[1:], strict=False)
         ]
         self.between = nnx.List([nnx.Param(jnp.asarray(w)) for w in between])
         self.output = nnx.Param(jnp.full(hidden[-1], unsoftened(NETWORK)))
-        self.moduli = nnx.Param(jnp.array([unsoftened(bulk / shear), unsoftened(1.0)]))
+        self.moduli = nnx.Param(jnp.log(jnp.array([bulk / shear, 1.0])))
 
     def __call__(self, gradient: Any, values: Any = None) -> jax.Array:
         """W of a displacement gradient (2, 2); coefficients at the point do not matter."""
@@ -72,7 +72,7 @@ class StrainEnergy(nnx.Module):
         square = (e[0, 0] - e[1, 1]) ** 2 / 2 + 2 * e[0, 1] ** 2
         norm = jnp.sqrt(square + ROUNDED**2)
         rest, slope = jax.value_and_grad(self.even)(jnp.zeros_like(trace), jnp.full_like(norm, ROUNDED))
-        bulk, shear = jax.nn.softplus(self.moduli.get_value())
+        bulk, shear = jnp.exp(self.moduli.get_value())
         network = self.even(trace, norm) - rest - slope * trace
         return self.modulus * self.strain**2 * (network + bulk * trace**2 / 2 + shear * square)
 

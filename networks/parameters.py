@@ -28,12 +28,13 @@ class NetParameter:
 
     weights: Any
     graph: Any
-    rest: Rest
+    rest: Rest | None
 
     @property
     def net(self) -> Any:
         """The network."""
-        return nnx.merge(self.graph, self.weights, self.rest.state)
+        rest = [] if self.rest is None else [self.rest.state]
+        return nnx.merge(self.graph, self.weights, *rest)
 
     def __call__(self, *arguments: Any) -> Any:
         return self.net(*arguments)
@@ -61,7 +62,7 @@ def law(net: nnx.Module) -> NetParameter:
     graph, weights, rest = nnx.split(net, nnx.Param, ...)
     if not jax.tree.leaves(weights):
         raise InputError("found no parameters (nnx.Param) in the network", where="net")
-    return NetParameter(weights, graph, Rest(rest))
+    return NetParameter(weights, graph, Rest(rest) if jax.tree.leaves(rest) else None)
 
 
 def coefficient(

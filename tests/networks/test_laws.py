@@ -25,6 +25,10 @@ def energy(seed=0, hidden=(5, 4)):
     return networks.law(net)
 
 
+def test_laws_of_one_form_share_what_is_compiled():
+    assert jax.tree.structure(energy(0)) == jax.tree.structure(energy(1))
+
+
 def strains(count, seed=0):
     draw = np.random.default_rng(seed).normal(0, STRAIN, (count, 3))
     return np.stack([draw[:, [0, 2]], draw[:, [2, 1]]], 1)

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from networks.fitted import Fitted
     from networks.knots import KnotFit, fit_knots
     from networks.manifold_net import ManifoldLayer, ManifoldNet, minimise
+    from networks.parameters import Coefficient, NetParameter, coefficient, law
     from networks.perceptron import MLP, LocalNet
     from networks.physical import LatticeCover, lattice_cover
     from networks.relu import ReLU, Sheets, from_nodes, from_solution, sheets, to_dofs
     from networks.separable import Separable, Separated, solve_separable
     from networks.splitting import to_manifold
+    from networks.strain_energy import StrainEnergy
     from networks.training import Fit, fit, fit_seeds
 
 _HOMES = {
@@ -31,22 +33,24 @@ _HOMES = {
     "networks.fitted": ["Fitted"],
     "networks.knots": ["KnotFit", "fit_knots"],
     "networks.manifold_net": ["ManifoldLayer", "ManifoldNet", "minimise"],
+    "networks.parameters": ["Coefficient", "NetParameter", "coefficient", "law"],
     "networks.perceptron": ["MLP", "LocalNet"],
     "networks.physical": ["LatticeCover", "lattice_cover"],
     "networks.relu": ["ReLU", "Sheets", "from_nodes", "from_solution", "sheets", "to_dofs"],
     "networks.separable": ["Separable", "Separated", "solve_separable"],
     "networks.splitting": ["to_manifold"],
+    "networks.strain_energy": ["StrainEnergy"],
     "networks.training": ["Fit", "fit", "fit_seeds"],
 }
 _MODULES = {"anatomy": "networks.anatomy", "covers": "networks.covers"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "MLP", "BoxProblem", "Cells", "Fit", "Fitted", "Functional", "Intervals", "KnotFit", "LatticeCover",
-    "LocalNet", "ManifoldLayer", "ManifoldNet", "ReLU", "RegionBounds", "Separable", "Separated", "Sheets",
-    "anatomy", "box_problem", "covers", "fit", "fit_knots", "fit_seeds", "from_nodes", "from_solution",
-    "functional", "lattice_cover", "minimise", "region_bounds", "sheets", "solve_separable", "to_dofs",
-    "to_manifold",
+    "MLP", "BoxProblem", "Cells", "Coefficient", "Fit", "Fitted", "Functional", "Intervals", "KnotFit",
+    "LatticeCover", "LocalNet", "ManifoldLayer", "ManifoldNet", "NetParameter", "ReLU", "RegionBounds",
+    "Separable", "Separated", "Sheets", "StrainEnergy", "anatomy", "box_problem", "coefficient", "covers",
+    "fit", "fit_knots", "fit_seeds", "from_nodes", "from_solution", "functional", "lattice_cover", "law",
+    "minimise", "region_bounds", "sheets", "solve_separable", "to_dofs", "to_manifold",
 ]  # fmt: skip
 
 

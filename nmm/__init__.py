@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from nmm.manifold.cut import cut
     from nmm.manifold.manifold import Manifold
     from nmm.manifold.stack import Stack, stack
+    from nmm.nonlinear_map import Nonlinear, nonlinear
     from nmm.physics.bond import Bond, bond
     from nmm.physics.boundary import fixed, flux, point_load, pressure, robin, traction, value
     from nmm.physics.models import Model, elasticity, poisson
     from nmm.physics.problem import Problem, problem
     from nmm.physics.values import GridValue
+    from nmm.results.equilibrium import Equilibrium
     from nmm.results.solution import Solution
     from nmm.several_experiments import Experiments, experiments
     from nmm.solve import ConjugateGradient, Direct, Multigrid
@@ -63,11 +65,13 @@ _HOMES = {
     "nmm.manifold.cut": ["cut"],
     "nmm.manifold.manifold": ["Manifold"],
     "nmm.manifold.stack": ["Stack", "stack"],
+    "nmm.nonlinear_map": ["Nonlinear", "nonlinear"],
     "nmm.physics.bond": ["Bond", "bond"],
     "nmm.physics.boundary": ["fixed", "flux", "point_load", "pressure", "robin", "traction", "value"],
     "nmm.physics.models": ["Model", "elasticity", "poisson"],
     "nmm.physics.problem": ["Problem", "problem"],
     "nmm.physics.values": ["GridValue"],
+    "nmm.results.equilibrium": ["Equilibrium"],
     "nmm.results.solution": ["Solution"],
     "nmm.several_experiments": ["Experiments", "experiments"],
     "nmm.solve": ["ConjugateGradient", "Direct", "Multigrid"],
@@ -76,14 +80,14 @@ _MODULES = {"observe": "nmm.inversion.observe", "prior": "nmm.inversion.prior"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Electrodes", "Estimate",
+    "Bond", "CapacityError", "ConjugateGradient", "Direct", "Domain", "Electrodes", "Equilibrium", "Estimate",
     "Experiments", "Field", "Forward", "GeometryError", "GridValue", "InputError", "Inverse", "Manifold",
-    "Model", "Multigrid", "NmmError", "NotConverged", "ParameterError", "Phases", "PrecisionError",
-    "Problem", "Recut", "Solution", "Stack", "UnbalancedError", "__version__", "batch", "bond", "cut",
-    "disk", "elasticity", "electrodes", "energy_release", "experiments", "field", "fixed", "flux", "forward",
-    "inverse", "lattice", "observe", "on_circle", "phases", "point_load", "poisson", "polygon", "pressure",
-    "prior", "problem", "read_cracks", "read_domain", "read_regions", "rectangle", "recut", "robin", "stack",
-    "stress_intensity", "tips_left_out", "traction", "value",
+    "Model", "Multigrid", "NmmError", "Nonlinear", "NotConverged", "ParameterError", "Phases",
+    "PrecisionError", "Problem", "Recut", "Solution", "Stack", "UnbalancedError", "__version__", "batch",
+    "bond", "cut", "disk", "elasticity", "electrodes", "energy_release", "experiments", "field", "fixed",
+    "flux", "forward", "inverse", "lattice", "nonlinear", "observe", "on_circle", "phases", "point_load",
+    "poisson", "polygon", "pressure", "prior", "problem", "read_cracks", "read_domain", "read_regions",
+    "rectangle", "recut", "robin", "stack", "stress_intensity", "tips_left_out", "traction", "value",
 ]  # fmt: skip
 
 

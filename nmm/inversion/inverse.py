@@ -22,6 +22,7 @@ from nmm.inversion.recut import Differences, Recut, refuse
 from nmm.inversion.search import Options, Regulariser, State, search
 from nmm.inversion.strength import RULES, Spectrum
 from nmm.inversion.transforms import Unknowns, unknowns_of
+from nmm.nonlinear_map import Nonlinear
 from nmm.several_experiments import Experiments
 from nmm.solve.linear import Result
 
@@ -215,7 +216,7 @@ class Inverse:
         return made
 
     def _box(self) -> Any:
-        if isinstance(self.forward, Forward | Experiments):
+        if isinstance(self.forward, Forward | Nonlinear | Experiments):
             return self.forward.problem.manifold
         raise InputError(
             "a field needs a box when forward is a function of one's own",

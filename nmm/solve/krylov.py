@@ -5,6 +5,7 @@ forward and reverse mode, batches and second derivatives all work.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ def outcome(code) -> Result:
     return Result(int(code) == 0, MESSAGES[int(code)])
 
 
-def conjugate_gradients(matvec: Callable, precondition: Callable, b, tolerance: float, limit: int):
+def conjugate_gradients(matvec: Callable, precondition: Callable, b, tolerance: Any, limit: int):
     """x with ‖b − A x‖₂ ≤ tolerance ‖b‖₂, and (iterations, history of residuals, code into `MESSAGES`)."""
     norm = jnp.linalg.norm(b)
     target = tolerance * norm

@@ -10,7 +10,7 @@ so many more in the square that as many lie in the disk, and the others do not c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 from io import StringIO
@@ -24,6 +24,7 @@ import optax
 
 import networks
 import nmm
+from benchmarks.core import figure
 from networks.sampling import ground
 
 EXACT = "(1 - x**2 - y**2)*exp(x)"
@@ -50,17 +51,19 @@ def rate(steps: int) -> optax.Schedule:
     return optax.cosine_decay_schedule(RATE, steps)
 
 
-def with_networks(steps: int, cells: int = 8) -> dict[str, float]:
+def with_networks(steps: int, seed: int, cells: int = 8) -> dict[str, float]:
     """Relative error, seconds, and points a step, of `networks.fit`."""
     disk = nmm.cut(nmm.disk((0, 0), 1), nmm.lattice(cells=cells))
     problem = nmm.problem(disk, nmm.poisson(1.0, source=SOURCE), nmm.value("outline", 0.0))
-    net = networks.MLP(disk.box, hidden=HIDDEN, seed=0)
-    found = networks.fit(problem, net, loss="residual", optimiser=optax.adam(rate(steps)), steps=steps)
+    net = networks.MLP(disk.box, hidden=HIDDEN, seed=seed)
+    found = networks.fit(
+        problem, net, key=seed, loss="residual", optimiser=optax.adam(rate(steps)), steps=steps
+    )
     points = len(ground(problem, {}).draw(jax.random.key(0)).domain.points)
     return {"error": relative(found.solution.at(judged()[0])), "points": points, **found.seconds}
 
 
-def with_jinns(steps: int, points: int) -> dict[str, float]:
+def with_jinns(steps: int, points: int, seed: int) -> dict[str, float]:
     """The same of jinns."""
     import equinox as eqx
     import jinns
@@ -77,7 +80,7 @@ def with_jinns(steps: int, points: int) -> dict[str, float]:
     for inputs, outputs in pairwise(layers):
         listed += [(eqx.nn.Linear, inputs, outputs), (jnp.tanh,)]
     net, weights = jinns.nn.PINN_MLP.create(
-        key=jax.random.key(0),
+        key=jax.random.key(seed),
         eqx_list=(*listed, (eqx.nn.Linear, HIDDEN[-1], 1)),
         eq_type="PDEStatio",
         output_transform=lambda x, out, params: (1 - x @ x) * out,
@@ -89,7 +92,7 @@ def with_jinns(steps: int, points: int) -> dict[str, float]:
     )
 
     data = jinns.data.CubicMeshPDEStatio(
-        key=jax.random.key(1),
+        key=jax.random.key(1000 + seed),
         n=POOL * count,
         omega_batch_size=count,
         dim=2,
@@ -110,32 +113,21 @@ def with_jinns(steps: int, points: int) -> dict[str, float]:
     }
 
 
-def rows(quick: bool, report: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Error and seconds of both in one run; jinns only where it is installed."""
-    steps = 300 if quick else 5000
-    found = {"networks": with_networks(steps)}
+def rows(quick: bool, report: Callable[[str], None]) -> Iterator[dict]:
+    """Errors and seconds of both in one run, medians of the seeds; jinns only where it is installed."""
+    steps, seeds = (300, 1) if quick else (5000, 3)
+    runs = {"networks": [with_networks(steps, seed) for seed in range(seeds)]}
+    points = runs["networks"][0]["points"]
     if find_spec("jinns") is None:
         report("jinns is not installed: pip install jinns")
     else:
-        found["jinns"] = with_jinns(steps, int(found["networks"]["points"]))
-    made = []
-    for name, got in found.items():
-        note = f"{steps} steps of Adam on the residual, {got['points']:.0f} points, tanh 32 x 32, one seed"
-        report(
-            f"{name}: error {got['error']:.2e}, compiled {got['compile']:.1f} s, trained {got['train']:.1f} s"
+        runs["jinns"] = [with_jinns(steps, int(points), seed) for seed in range(seeds)]
+    for name, found in runs.items():
+        errors, training, compiling = ([run[key] for run in found] for key in ("error", "train", "compile"))
+        parts = (
+            f"{min(errors):.2g} to {max(errors):.2g}, {seeds} seeds; {steps} steps, {points:.0f} points; trained "
+            f"{np.median(training):.1f} s, compiled {np.median(compiling):.1f} s"
         )
-        for what, key, unit in (
-            ("error", "error", ""),
-            ("training", "train", "s"),
-            ("compilation", "compile", "s"),
-        ):
-            made.append(
-                {
-                    "figure": f"disk, {name}: {what}",
-                    "value": float(got[key]),
-                    "goal": None,
-                    "unit": unit,
-                    "note": note,
-                }
-            )
-    return made
+        yield figure(
+            f"disk by Adam on the residual, {name}: relative L2 error", float(np.median(errors)), parts
+        )

@@ -8,7 +8,9 @@ from benchmarks.networks.peers import rows
 
 
 def test_both_learn_the_disk_in_one_run():
-    made = {row["figure"]: row["value"] for row in rows(True, print)}
-    for name in ("networks", "jinns"):
-        assert made[f"disk, {name}: error"] < 0.5
-        assert made[f"disk, {name}: training"] > 0
+    made = list(rows(True, print))
+    assert [name in row["figure"] for name, row in zip(("networks", "jinns"), made, strict=True)] == [
+        True,
+        True,
+    ]
+    assert all(row["value"] < 0.5 for row in made)

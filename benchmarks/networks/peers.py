@@ -125,8 +125,8 @@ def rows(quick: bool, report: Callable[[str], None]) -> Iterator[dict]:
     for name, found in runs.items():
         errors, training, compiling = ([run[key] for run in found] for key in ("error", "train", "compile"))
         parts = (
-            f"{min(errors):.2g} to {max(errors):.2g}, {seeds} seeds; {steps} steps, {points:.0f} points; trained "
-            f"{np.median(training):.1f} s, compiled {np.median(compiling):.1f} s"
+            f"{min(errors):.2g} to {max(errors):.2g}, {seeds} seeds; {steps} steps, {points:.0f} points; "
+            f"trained {np.median(training):.1f} s, compiled {np.median(compiling):.1f} s"
         )
         yield figure(
             f"disk by Adam on the residual, {name}: relative L2 error", float(np.median(errors)), parts

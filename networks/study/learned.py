@@ -181,7 +181,7 @@ def draw(found: Measured):
         axis.set_yscale("log")
         axis.set_ylim(1e-6, 3)
         name = "pieces of the sawtooth"
-        label(axis, name, "relative error, median and range", start, legend=axis is axes[1])
+        label(axis, name, "relative error, median and range", start, legend=False)
     last = axes[2]
     for number, depth in enumerate(s["depths"]):
         y = [s["rates"][RANDOM, depth, p] for p in s["powers"]]
@@ -192,6 +192,8 @@ def draw(found: Measured):
     last.set_xscale("log", base=2)
     last.set_ylim(-0.03, 1.05)
     label(last, "pieces of the sawtooth", "share of seeds that find it", "success from random weights")
+    handles, names = axes[0].get_legend_handles_labels()
+    made.legend(handles, names, loc="outside right center", fontsize=8, frameon=False)
     return made
 
 

@@ -197,6 +197,9 @@ EXPERIMENT = Experiment(
     frame="degrees of freedom",
     falsifiers=(
         Falsifier("rank beyond P − hidden", "<=", 0, "a theorem about scaling each neuron"),
+        Falsifier(
+            "rank per further layer of 8", "<=", 64.5, "P − hidden grows by 64 a layer; rounding of a fit"
+        ),
         Falsifier("NMM ranks other than theory's", "<=", 0, "independent of the mesh"),
         Falsifier(
             "growth of N_eff at the last doubling of the width", "<=", 1.25, "unbounded: 2 by doubling"

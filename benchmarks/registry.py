@@ -71,6 +71,12 @@ BENCHMARKS = {
             "problem",
         ),
         Benchmark(
+            "networks",
+            "networks on a disk, a corner, a cracked plate and the problems of the literature",
+            "benchmarks.networks.sweep:run",
+            "figure",
+        ),
+        Benchmark(
             "gpu",
             "seconds, memory and bandwidth on the device that JAX finds, to 64 million unknowns on a GPU",
             "benchmarks.gpu:run",

@@ -18,6 +18,7 @@ BODIES = {
     "forward": speed_tables.forward,
     "core": speed_tables.core,
     "inverse": speed_tables.core,
+    "networks": speed_tables.core,
     "inverse_peers": inverse_peers.page,
     "profile": speed_tables.profile,
     "gpu": speed_tables.gpu,

@@ -10,25 +10,31 @@ if TYPE_CHECKING:
     from networks import anatomy as anatomy
     from networks import covers as covers
     from networks.bounds import RegionBounds, region_bounds
+    from networks.boxes import BoxProblem, box_problem
     from networks.cells import Cells, Intervals
     from networks.energy import Functional, functional
     from networks.fitted import Fitted
+    from networks.knots import KnotFit, fit_knots
     from networks.manifold_net import ManifoldLayer, ManifoldNet, minimise
     from networks.perceptron import MLP, LocalNet
     from networks.physical import LatticeCover, lattice_cover
     from networks.relu import ReLU, Sheets, from_nodes, from_solution, sheets, to_dofs
+    from networks.separable import Separable, Separated, solve_separable
     from networks.splitting import to_manifold
     from networks.training import Fit, fit, fit_seeds
 
 _HOMES = {
     "networks.bounds": ["RegionBounds", "region_bounds"],
+    "networks.boxes": ["BoxProblem", "box_problem"],
     "networks.cells": ["Cells", "Intervals"],
     "networks.energy": ["Functional", "functional"],
     "networks.fitted": ["Fitted"],
+    "networks.knots": ["KnotFit", "fit_knots"],
     "networks.manifold_net": ["ManifoldLayer", "ManifoldNet", "minimise"],
     "networks.perceptron": ["MLP", "LocalNet"],
     "networks.physical": ["LatticeCover", "lattice_cover"],
     "networks.relu": ["ReLU", "Sheets", "from_nodes", "from_solution", "sheets", "to_dofs"],
+    "networks.separable": ["Separable", "Separated", "solve_separable"],
     "networks.splitting": ["to_manifold"],
     "networks.training": ["Fit", "fit", "fit_seeds"],
 }
@@ -36,9 +42,10 @@ _MODULES = {"anatomy": "networks.anatomy", "covers": "networks.covers"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "MLP", "Cells", "Fit", "Fitted", "Functional", "Intervals", "LatticeCover", "LocalNet", "ManifoldLayer",
-    "ManifoldNet", "ReLU", "RegionBounds", "Sheets", "anatomy", "covers", "fit", "fit_seeds", "from_nodes",
-    "from_solution", "functional", "lattice_cover", "minimise", "region_bounds", "sheets", "to_dofs",
+    "MLP", "BoxProblem", "Cells", "Fit", "Fitted", "Functional", "Intervals", "KnotFit", "LatticeCover",
+    "LocalNet", "ManifoldLayer", "ManifoldNet", "ReLU", "RegionBounds", "Separable", "Separated", "Sheets",
+    "anatomy", "box_problem", "covers", "fit", "fit_knots", "fit_seeds", "from_nodes", "from_solution",
+    "functional", "lattice_cover", "minimise", "region_bounds", "sheets", "solve_separable", "to_dofs",
     "to_manifold",
 ]  # fmt: skip
 

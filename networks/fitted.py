@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from networks.boxes import BoxTask
 from networks.energy import Functional, value_and_slope
 from networks.task import Task
 from nmm.errors import InputError
@@ -25,7 +26,7 @@ CHUNK = 4096
 class Fitted:
     """The function of a trained network; see `networks.fit`."""
 
-    task: Task
+    task: Any
     z: jax.Array
     rest: Any
 
@@ -129,6 +130,59 @@ class Fitted:
             "max": float(np.abs(apart).max() / np.abs(expected).max()),
             "energy": energy(steep) / energy(by),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class BoxFitted(Fitted):
+    """The function of a network trained on a box; nan outside."""
+
+    task: BoxTask
+
+    def _evaluated(self, points: Any, side: int) -> tuple[np.ndarray, np.ndarray]:
+        box, x = self.task.box, np.asarray(points, float)
+        outside = ((x < box.low) | (x > box.high)).any(1)
+        value, slope = (np.array(a, float) for a in self._fields(x, np.zeros(len(x), int)))
+        value[outside], slope[outside] = np.nan, np.nan
+        return (value[:, 0], slope[:, 0]) if box.components == 1 else (value, slope)
+
+    @cached_property
+    def potential(self) -> float:
+        """The energy in the points that judge. **Raises:** `InputError` for a residual alone."""
+        box = self.task.box
+        if box.energy is None:
+            raise InputError("the problem is a residual and has no energy", where="potential")
+        x, weight = box.judge
+        value, slope = self._fields(x, np.zeros(len(x), int))
+        return float(weight @ jax.vmap(box.energy)(x, jnp.asarray(value), jnp.asarray(slope)))
+
+    @cached_property
+    def energy(self) -> float:
+        """The same: a density has its loads in it."""
+        return self.potential
+
+    def errors(self, exact: Any) -> dict[str, float]:
+        """Relative errors "l2", "h1" (seminorm) and "max" against a function of points (n, d) -> (n, c)."""
+        x, weight = (np.asarray(a) for a in self.task.box.judge)
+
+        def columns(x):
+            return jnp.reshape(exact(x), (len(x), -1))
+
+        value, slope = self._fields(x, np.zeros(len(x), int))
+        expected, by = (np.asarray(a) for a in value_and_slope(columns, jnp.asarray(x)))
+
+        def norm(a):
+            return float(np.sqrt(weight @ np.sum(a.reshape(len(a), -1) ** 2, -1)))
+
+        return {
+            "l2": norm(value - expected) / norm(expected),
+            "h1": norm(slope - by) / norm(by),
+            "max": float(np.abs(value - expected).max() / np.abs(expected).max()),
+        }
+
+
+def solution_of(task: Task | BoxTask, z: jax.Array, rest: Any) -> Fitted:
+    """The function with weights z of a network with a task."""
+    return BoxFitted(task, z, rest) if isinstance(task, BoxTask) else Fitted(task, z, rest)
 
 
 def exact_fields(task: Task, functional: Functional, exact: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,7 @@ from networks.losses import (
 )
 from networks.physical import lattice_cover
 from networks.sampling import JUDGED, Ground, Quadrature, ground
+from networks.scale import along, size
 from networks.trial import Trial, check_output, trial
 from nmm.errors import InputError
 from nmm.manifold.locate import locate
@@ -182,19 +183,13 @@ def typical(shape: Ansatz, params: Mapping[str, Any], where: Ground, held: bool)
         q = where.gauss(1)
         functional = functional_on(shape.problem, params, q, not held)
         fixed = functional.fields(lambda x, element: shape.extension(x, params))
-        ones = jnp.ones(fixed[0].shape[1], fixed[0].dtype)
-        moved = functional.fields(
-            lambda x, element: (shape.distance(x) if held else 1.0) * jnp.tile(ones, (len(x), 1))
-        )
+        found = []
+        for one in jnp.eye(fixed[0].shape[1], dtype=fixed[0].dtype):
+            moved = functional.fields(
+                lambda x, element, one=one: (shape.distance(x) if held else 1.0) * jnp.tile(one, (len(x), 1))
+            )
+            found.append(along(functional.value, fixed, moved))
+        return found, jnp.ptp(fixed[0])
 
-        def energy(s):
-            fields = [a + b * (s if b.ndim == 2 else s[:, None]) for a, b in zip(fixed, moved, strict=True)]
-            return functional.value((fields[0], fields[1], fields[2]))
-
-        none = jnp.zeros(fixed[0].shape[1], fixed[0].dtype)
-        return jax.grad(energy)(none), jnp.diagonal(jax.hessian(energy)(none)), jnp.ptp(fixed[0])
-
-    slope, curve, spread = (np.asarray(a) for a in measured(where))
-    sizes = np.abs(slope / np.where(curve > 0, curve, np.inf))
-    size = max(float(sizes.max()), 0.1 * float(spread))
-    return size if np.isfinite(size) and size > 0 else 1.0
+    found, spread = measured(where)
+    return max(*(size(*each) for each in found), 0.1 * float(spread)) or 1.0

@@ -13,8 +13,9 @@ import optax
 from flax import nnx
 
 from networks import checkpoints
+from networks.boxes import BoxProblem, BoxTask, box_task
 from networks.descent import EXACT, OPTIMISERS, Descent, descent, objective
-from networks.fitted import Fitted
+from networks.fitted import Fitted, solution_of
 from networks.task import Task, task
 from networks.trial import marked_linear
 from nmm.errors import InputError
@@ -85,7 +86,7 @@ class State:
 
 
 def fit(
-    problem: Problem | tuple[Any, Any],
+    problem: Problem | BoxProblem | tuple[Any, Any],
     net: nnx.Module,
     params: Mapping[str, Any] | None = None,
     loss: str | Mapping[str, float] = "energy",
@@ -104,7 +105,7 @@ def fit(
     checkpoint: str | os.PathLike | None = None,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> Fit:
-    """Train a network on a problem, or on data (points (n, d), values (n, c)) in its place.
+    """Train a network on a problem, a problem of a box, or data: points (n, d) with values (n, c).
 
     **Arguments:** `net`, a flax module from points (n, d), and if it wants them their elements (n,), to
     (n, components); it is left as it is. `loss`, one of "energy" (deep Ritz), "residual" (the strong form of
@@ -124,13 +125,13 @@ def fit(
     held by construction (see `ansatz`), a body that nothing holds, or a network that does not fit.
     """
     check_steps(optimiser, steps, rate, seconds)
-    given = task(problem, [net], params, loss, boundary, functions, data, std, reference, optimiser in EXACT)
+    given = asked(problem, [net], params, loss, boundary, functions, data, std, reference, optimiser in EXACT)
     run = Run(given, optimiser, steps, rate, seconds, settle)
     return run.train([key], checkpoint, progress)[0]
 
 
 def fit_seeds(
-    problem: Problem | tuple[Any, Any],
+    problem: Problem | BoxProblem | tuple[Any, Any],
     build: Callable[[int], nnx.Module],
     seeds: Sequence[int] = range(5),
     params: Mapping[str, Any] | None = None,
@@ -155,7 +156,7 @@ def fit_seeds(
     """
     check_steps(optimiser, steps, rate, seconds)
     nets = [build(seed) for seed in seeds]
-    given = task(problem, nets, params, loss, boundary, functions, data, std, reference, optimiser in EXACT)
+    given = asked(problem, nets, params, loss, boundary, functions, data, std, reference, optimiser in EXACT)
     run = Run(given, optimiser, steps, rate, seconds, settle)
     return run.train(list(seeds), checkpoint, progress)
 
@@ -171,11 +172,25 @@ def check_steps(optimiser: Any, steps: int, rate: float, seconds: float | None):
         raise InputError(f"found steps {steps}, rate {rate}, seconds {seconds}, expected more than 0")
 
 
+def asked(problem, nets, params, loss, boundary, functions, data, std, reference, fine) -> Task | BoxTask:
+    """The task of networks on a problem of nmm, on a box, or on data."""
+    if isinstance(problem, BoxProblem):
+        more = {"params": params, "functions": functions, "data": data, "reference": reference}
+        return box_task(problem, nets, loss, boundary, [name for name, value in more.items() if value])
+    return task(problem, nets, params, loss, boundary, functions, data, std, reference, fine)
+
+
 class Run:
     """Training of the networks of a task, compiled once."""
 
     def __init__(
-        self, given: Task, optimiser: Any, steps: int, rate: float, seconds: float | None, settle: bool
+        self,
+        given: Task | BoxTask,
+        optimiser: Any,
+        steps: int,
+        rate: float,
+        seconds: float | None,
+        settle: bool,
     ):
         self.task, self.steps, self.seconds, self.settle = given, steps, seconds, settle
         self.descent = descent(optimiser, steps, rate, marked_linear(given.trial))
@@ -266,13 +281,13 @@ class Run:
             }
             rest = jax.tree.map(lambda a, i=number: a[i], self.task.rest)
             mine = Result(name if np.isfinite(losses[-1]) else "diverged")
-            solution = Fitted(self.task, z, rest)
+            solution = solution_of(self.task, z, rest)
             seconds = {"compile": compiling, "train": state.seconds}
             found.append(Fit(self.task.trial.net(z, rest), solution, history, mine, seconds))
         return found
 
 
-def steps_of(given: Task, way: Descent, z, inner, key, first, count, rest, shared):
+def steps_of(given: Task | BoxTask, way: Descent, z, inner, key, first, count, rest, shared):
     """`count` steps of one network from step `first` on, and their losses (BUFFER,)."""
 
     def body(i, carry):

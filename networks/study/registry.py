@@ -12,6 +12,7 @@ HOMES = {
     "typical": "networks.study.typical",
     "learned": "networks.study.learned",
     "freedom": "networks.study.freedom",
+    "contest": "networks.study.contest",
 }
 """Name of the experiment: its module, which calls it EXPERIMENT."""
 

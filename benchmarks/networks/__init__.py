@@ -1,0 +1,1 @@
+"""What networks reach on the problems of nmm and of the literature."""

@@ -13,7 +13,7 @@ from networks.anatomy.regions import on_interval
 from networks.relu import ReLU
 from networks.study.ensembles import relative_errors, sawtooth, train
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
-from networks.study.figures import COLORS, MARKERS, label, panels
+from networks.study.panels import COLORS, MARKERS, labelled, panels
 
 NEURONS = 60
 """Divisible by all depths."""
@@ -181,7 +181,7 @@ def draw(found: Measured):
         axis.set_yscale("log")
         axis.set_ylim(1e-6, 3)
         name = "pieces of the sawtooth"
-        label(axis, name, "relative error, median and range", start, legend=False)
+        labelled(axis, name, "relative error, median and range", start, legend=False)
     last = axes[2]
     for number, depth in enumerate(s["depths"]):
         y = [s["rates"][RANDOM, depth, p] for p in s["powers"]]
@@ -191,7 +191,7 @@ def draw(found: Measured):
     last.axvline(NEURONS + 1, color="0.7", lw=0.9, ls=":")
     last.set_xscale("log", base=2)
     last.set_ylim(-0.03, 1.05)
-    label(last, "pieces of the sawtooth", "share of seeds that find it", "success from random weights")
+    labelled(last, "pieces of the sawtooth", "share of seeds that find it", "success from random weights")
     handles, names = axes[0].get_legend_handles_labels()
     made.legend(handles, names, loc="outside right center", fontsize=8, frameon=False)
     return made

@@ -2,6 +2,8 @@
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,12 +63,23 @@ def report(model: Any, data: Any, title: str = "The anatomy of a network", seed:
 
     **Raises:** `InputError` for what is no network, and data that do not fit it.
     """
-    with jax.enable_x64(True):
+    with doubled():
         known = model_of(model)
         found = examine(known, *data_of(data), seed)
     page = render(known, found, title)
     kept = {"title": title, **as_json(found, known), "versions": versions()}
     return Report(found.values, found.absent, found.layers, page, kept)
+
+
+@contextmanager
+def doubled() -> Iterator[None]:
+    """Double precision in the block, whatever was switched on before."""
+    before = jax.config.read("jax_enable_x64")
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 def render(model: Model, found: Examined, title: str) -> str:

@@ -9,7 +9,7 @@ import nmm
 from networks import covers, lattice_cover
 from networks.relu import from_nodes, from_solution
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
-from networks.study.figures import COLORS, label, panels
+from networks.study.panels import COLORS, labelled, panels
 
 LINE, SQUARE = 256, 16
 """Elements on the line, and along a side of the square."""
@@ -106,7 +106,7 @@ def draw(found: Measured):
     axes.axhline(np.finfo(float).eps, color="0.6", lw=1.0, ls=":", label="machine precision")
     axes.set_xticks(range(len(names)), [name.replace(" on", "\non") for name in names])
     axes.set_ylim(1e-17, 1e-8)
-    label(axes, "", "largest relative difference, one point a seed")
+    labelled(axes, "", "largest relative difference, one point a seed")
     return made
 
 

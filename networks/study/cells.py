@@ -8,7 +8,7 @@ from networks.anatomy.regions import disagreements, on_rectangle
 from networks.bounds import one_layer, region_bounds
 from networks.relu import ReLU
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
-from networks.study.figures import label, panels
+from networks.study.panels import labelled, panels
 
 ZASLAVSKY = (8, 16, 32, 64)
 WIDE = (-1e4, -1e4, 1e4, 1e4)
@@ -91,7 +91,7 @@ def draw(found: Measured):
         panel.set_ylim(BOX[1], BOX[3])
         panel.set_aspect("equal")
         widths = "×".join(map(str, sizes[1:-1]))
-        label(panel, "$x_1$", "$x_2$" if panel is axes[0] else "", f"{widths}: {len(cells)} cells")
+        labelled(panel, "$x_1$", "$x_2$" if panel is axes[0] else "", f"{widths}: {len(cells)} cells")
         panel.grid(False)
         bar = made.colorbar(drawn, ax=panel, location="bottom", shrink=0.9, label="$|\\nabla f|$")
         bar.ax.tick_params(labelsize=7)

@@ -96,9 +96,10 @@ def run(name: str, effort: Effort, directory: Path, stages: Stages, label: str) 
 
 
 def page(directory: Path) -> Path:
-    """Write the page of what lies in `directory`."""
+    """Write the page of what lies in `directory`, E1 first."""
     records = [load(directory, name) for name in registry.HOMES]
-    return write_page([kept for kept in records if kept is not None], directory)
+    known = [kept for kept in records if kept is not None]
+    return write_page(sorted(known, key=lambda kept: int(kept["label"].strip("E"))), directory)
 
 
 def listing() -> Table:

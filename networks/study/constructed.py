@@ -6,7 +6,7 @@ from networks.anatomy.constructions import folding, squares, tents
 from networks.anatomy.regions import on_interval, on_rectangle, pieces, square_error
 from networks.bounds import region_bounds
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
-from networks.study.figures import COLORS, label, panels
+from networks.study.panels import COLORS, labelled, panels
 
 
 def measure(effort: Effort) -> Measured:
@@ -47,17 +47,18 @@ def slope(x: np.ndarray, y: np.ndarray) -> float:
 
 def draw(found: Measured):
     """Pieces, cells and errors by depth."""
-    made, (left, right) = panels(2)
+    made, (left, right) = panels(2, 3.9, 3.4)
     depths, s = found.series["depths"], found.series
     left.semilogy(depths, 2.0**depths, "-", color="0.6", lw=1, label="$2^L$")
     left.semilogy(depths, s["pieces"], "o", color=COLORS[0], ms=5, label="tents, 2 neurons a layer")
     folds = np.arange(1, len(s["cells"]) + 1)
     left.semilogy(folds + 1, s["cells"], "s", color=COLORS[1], ms=5, label="folded squares, 4 a layer")
     left.semilogy(folds + 1, 11 * 4.0**folds, "--", color="0.6", lw=1, label="$11 · 4^{L-1}$")
-    label(left, "hidden layers L", "pieces or cells", "regions")
+    left.set_ylim(1, 1e7)
+    labelled(left, "hidden layers L", "pieces or cells", "regions")
     right.semilogy(depths, 2.0 ** (-2 * depths - 2), "-", color="0.6", lw=1, label="$2^{-2m-2}$")
     right.semilogy(depths, s["error"], "o", color=COLORS[0], ms=5, label="Yarotsky $f_m$, 3 a layer")
-    label(right, "hidden layers m", "max |f − x²| on [0, 1]", "approximation of x²")
+    labelled(right, "hidden layers m", "max |f − x²| on [0, 1]", "approximation of x²")
     return made
 
 

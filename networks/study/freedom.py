@@ -13,7 +13,7 @@ from networks.anatomy.functions import forward, parameters_of
 from networks.relu import ReLU
 from networks.splitting import to_manifold
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
-from networks.study.figures import COLORS, MARKERS, label, panels
+from networks.study.panels import COLORS, MARKERS, labelled, panels
 
 GOLDEN = {(2, 6, 6, 1): 55, (8, 8, 8, 8, 1): 201}
 """P − hidden of networks for which some seeds are known to attain it."""
@@ -144,7 +144,7 @@ def draw(found: Measured):
     left.plot(deep, [row[5] for row in rows], "D-", color=COLORS[5], ms=4, lw=1, label="$N_{eff}$, mean")
     left.set_yscale("log")
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label(left, "hidden layers of 8", "degrees of freedom", "five kinds, two inputs")
+    labelled(left, "hidden layers of 8", "degrees of freedom", "five kinds, two inputs")
     widths = list(s["spectra"])
     for k, alpha in enumerate(ALPHAS):
         counts = np.array([s["spectra"][w][:, k] for w in widths])
@@ -167,7 +167,7 @@ def draw(found: Measured):
     right.set_xscale("log", base=2)
     right.set_yscale("log")
     right.set_ylim(1, 1e3)
-    label(right, "neurons", "effective dimension", "on the circle (dotted: infinite width)")
+    labelled(right, "neurons", "effective dimension", "on the circle (dotted: infinite width)")
     return made
 
 
@@ -197,6 +197,9 @@ EXPERIMENT = Experiment(
     frame="degrees of freedom",
     falsifiers=(
         Falsifier("rank beyond P − hidden", "<=", 0, "a theorem about scaling each neuron"),
+        Falsifier(
+            "rank per further layer of 8", "<=", 64.5, "P − hidden grows by 64 a layer; rounding of a fit"
+        ),
         Falsifier("NMM ranks other than theory's", "<=", 0, "independent of the mesh"),
         Falsifier(
             "growth of N_eff at the last doubling of the width", "<=", 1.25, "unbounded: 2 by doubling"

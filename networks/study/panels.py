@@ -12,6 +12,7 @@ BLUE, RED, GREEN, SAND, TEAL, PURPLE, GREY = (
 )  # fmt: skip
 COLORS = (BLUE, RED, GREEN, PURPLE, SAND, TEAL, GREY)
 """Colours that are told apart also without full colour vision (Paul Tol)."""
+MARKERS = "osD^vP*"
 
 
 def panels(count: int, width: float = 3.4, height: float = 3.0) -> tuple[Figure, list[Axes]]:

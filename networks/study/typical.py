@@ -13,7 +13,7 @@ from networks.relu import ReLU
 from networks.splitting import to_manifold
 from networks.study.ensembles import train
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
-from networks.study.figures import COLORS, MARKERS, label, panels
+from networks.study.panels import COLORS, MARKERS, labelled, panels
 
 LINE, FAR, NEAR = (-1e5, 1e5), (-100.0, -100.0, 100.0, 100.0), (-1.0, -1.0, 1.0, 1.0)
 """The whole line, the large and the small square in which regions are counted."""
@@ -133,19 +133,19 @@ def draw(found: Measured):
     most = [np.prod([48.0 // d + 1] * d) for d in s["depths"]]
     left.semilogy(s["depths"], most, "--", color="0.4", lw=1, label="most for N = 48")
     left.set_ylim(20, 1e7)
-    label(left, "hidden layers", "regions on the line", "random, one input (dotted: N + 1)")
+    labelled(left, "hidden layers", "regions on the line", "random, one input (dotted: N + 1)")
     for number, (box, name) in enumerate(((FAR, "$[-100, 100]^2$"), (NEAR, "$[-1, 1]^2$"))):
         bars(middle, s["planar"], s["plane"][box], number, name)
     upper = [float(region_bounds(2, [48 // d] * d).serra_upper) for d in s["planar"]]
     middle.semilogy(s["planar"], upper, "--", color="0.4", lw=1, label="upper bound")
     middle.axhline(48**2 / 2, color="0.6", lw=0.8, ls=":", label="$N^2/2$")
     middle.set_ylim(10, 1e7)
-    label(middle, "hidden layers", "regions on the plane", "random, two inputs, N = 48")
+    labelled(middle, "hidden layers", "regions on the plane", "random, two inputs, N = 48")
     for number, (inputs, (depths, rows)) in enumerate(s["trained"].items()):
         bars(right, depths, rows[:, 0], 2 * number, f"{NAMES[inputs]}, start", hollow=True)
         bars(right, depths, rows[:, -1], 2 * number, f"{NAMES[inputs]}, {s['times'][-1]} steps")
     right.set_ylim(3, 1e4)
-    label(right, "hidden layers", "regions on the unit cube", "during training, N = 48")
+    labelled(right, "hidden layers", "regions on the unit cube", "during training, N = 48")
     for axes in (left, middle, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return made

@@ -52,12 +52,6 @@ def fit_knots(function: Callable[[jax.Array], jax.Array], cover: Splines, steps:
     times; with `steps=0` they stay. What is found is a local minimum. For many functions of one form pass a
     `jax.tree_util.Partial` of their parameters, and they share one program.
 
-    >>> import jax; jax.config.update("jax_enable_x64", True)
-    >>> from networks import covers
-    >>> found = fit_knots(lambda x: x[:, 0] ** 0.6, covers.splines((0, 1), 8))
-    >>> round(found.before / found.error, 1)
-    4.3
-
     **Raises:** `InputError` for a cover that is no spline of one variable, or values that do not fit.
     """
     if not isinstance(cover, Splines):

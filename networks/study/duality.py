@@ -251,8 +251,8 @@ EXPERIMENT = Experiment(
     definition=(
         "Dual pairing is taken as ⟨J v, w⟩ = ⟨v, Jᵀ w⟩, measured over ‖J v‖ ‖w‖ on a plate of nmm, a stack "
         "of manifolds, a perceptron and an equilibrium layer; the remainder of a gradient; its difference "
-        "from an adjoint written by hand; its processor seconds over those of the value; and the error of a "
-        "gradient through k steps of z = tanh(Wz + Ux + b) against the implicit one. The papers' own "
+        "from an adjoint written by hand; its processor seconds over those of the value; and the error of "
+        "a gradient through k steps of z = tanh(Wz + Ux + b) against the implicit one. The papers' own "
         "definition of the dual pairing is not available to us: these are ours."
     ),
     statement=(

@@ -15,7 +15,7 @@ GAINS = (0.8, 1.0, 1.25)
 
 def measure(effort: Effort) -> Measured:
     """Growth of perturbations by gain, in batches of networks."""
-    many = effort.pick(100, 40)
+    many = effort.pick(100, 20)
     keys = jax.vmap(lambda key: jax.random.split(key, many))(keys_of(effort.first_seed, effort.seeds))
     look = jax.jit(
         jax.vmap(jax.vmap(lambda key, gain: growth(key, WIDTH, DEPTH, gain), (0, None)), (0, None))

@@ -26,13 +26,14 @@ BULK = SHEAR + YOUNG * POISSON / (1 + POISSON) / (1 - 2 * POISSON)
 YIELD, POWER = 0.002, 0.4
 """Deviator at which the truth yields, and the power of its hardening."""
 PULL, NOISE = 130.0, 0.01
-TRAINED = ((0.0, PULL), (PULL, 0.0))
+TRAINED = ((0.0, PULL), (0.7 * PULL, 0.7 * PULL))
 UNSEEN = {
-    "pulled both ways": (0.7 * PULL, 0.7 * PULL),
+    "pulled across": (PULL, 0.0),
     "pulled unequally": (0.5 * PULL, PULL),
     "pressed across": (-0.4 * PULL, 0.6 * PULL),
 }
-"""Tractions p on the right side and q on the upper one."""
+"""Tractions p on the right side and q on the upper one: pulls along one axis and along both tell a law, and
+shear and what lies between do not enter."""
 GOAL = 0.02
 
 

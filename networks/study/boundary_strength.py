@@ -21,21 +21,21 @@ NOISE, PENALTY, GOOD, LOOKS = 0.1, 10.0, 0.05, 60
 HEIGHT, WAVES = 1.0, (1, 2, 3, 4, 5, 6, 8)
 
 
-def trained(key: jax.Array, way: int, each: int) -> jax.Array:
+def trained(key: jax.Array, way: Any, each: int) -> jax.Array:
     """Relative L2 errors (looks,) of a network for −u″ = f, u = sin 2πx, on its strong residual."""
     x = jnp.linspace(0.0, 1.0, 41)
     exact, ends = jnp.sin(2 * jnp.pi * x), jnp.array([0.0, 1.0])
 
     def u(theta, p):
         n = value(theta, jnp.stack([2 * p - 1])[None])[0, 0]
-        return p * (1 - p) * n if way == 0 else n
+        return jnp.where(way == 0, p * (1 - p), 1.0) * n
 
     def loss(theta, now):
         second = jax.vmap(jax.grad(jax.grad(u, 1), 1), (None, 0))(theta, x)
         residual = second / (4 * jnp.pi**2) + exact
-        noise = NOISE * jax.random.normal(now, (2,)) if way == 2 else 0.0
+        noise = jnp.where(way == 2, NOISE, 0.0) * jax.random.normal(now, (2,))
         held = jnp.mean((jax.vmap(u, (None, 0))(theta, ends) - noise) ** 2)
-        return jnp.mean(residual**2) + (0.0 if way == 0 else PENALTY * held)
+        return jnp.mean(residual**2) + jnp.where(way == 0, 0.0, PENALTY) * held
 
     rule = optax.adam(3e-3)
 
@@ -89,10 +89,10 @@ def measure(effort: Effort) -> Measured:
     each = effort.pick(100, 40)
     keys = keys_of(effort.first_seed, effort.seeds)
     errors: dict[str, Any] = {}
+    run = jax.jit(jax.vmap(lambda key, number: trained(key, number, each), (0, None)))
     for number, way in enumerate(WAYS):
         effort.report(f"values held {way}")
-        run = jax.jit(jax.vmap(lambda key, number=number: trained(key, number, each)))
-        errors[way] = np.asarray(run(keys))
+        errors[way] = np.asarray(run(keys, number))
     steps = {way: good_for_good(e, each) for way, e in errors.items()}
     first = {way: float(np.median(first_good(e, each))) for way, e in errors.items()}
     final = {way: np.median(e[:, -LOOKS // 6 :], 1) for way, e in errors.items()}

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from networks.anatomy.curvature import bend_on_grid, sharpness
 from networks.covers import splines
 from networks.study.experiment import Effort, Experiment, Falsifier, Measured, Table
-from networks.study.panels import BLUE, GREEN, GREY, RED, band, labelled, panels, spread
+from networks.study.panels import BLUE, GREEN, RED, band, labelled, panels, spread
 from networks.study.plain import keys_of, perceptron, value
 
 POINTS, LOOKS, BUDGET = 20, 60, 100
@@ -180,8 +180,7 @@ def draw(found: Measured) -> Figure:
     last = axes[2]
     for (name, a), color in zip(found.series["all"].items(), (RED, BLUE), strict=True):
         last.plot(a[0][:, -1] / a[0][:, 0], a[3], "o", ms=3.5, color=color, label=name, alpha=0.8)
-    last.axhline(0, color=GREY, lw=0.6)
-    labelled(last, "sharpness after the first task, over the start", "capability on the next, 1 − error")
+    labelled(last, "sharpness over that at the start", "capability on the next, 1 − error")
     return made
 
 

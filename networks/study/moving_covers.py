@@ -76,7 +76,7 @@ def power(x: jax.Array) -> jax.Array:
 
 def measure(effort: Effort) -> Measured:
     """Motion by width, errors by knots, a front that knots follow."""
-    widths = 2 ** np.array(effort.pick((6, 7, 8, 9, 10, 11, 12, 13), (6, 8, 10)))
+    widths = 2 ** np.array(effort.pick((6, 7, 8, 9, 10, 11, 12, 13), (6, 10)))
     keys = keys_of(effort.first_seed, effort.seeds)
     steps = effort.pick(300, 150)
     runs: dict[str, list[np.ndarray]] = {name: [] for name in SCALINGS}
@@ -91,7 +91,7 @@ def measure(effort: Effort) -> Measured:
         return [np.polyfit(np.log(widths), np.log(np.maximum(v, 1e-12)), 1)[0] for v in values]
 
     laws = {name: law(m[0]) for name, m in motion.items()}
-    cells = np.array(effort.pick((8, 16, 32, 64, 128), (8, 16, 32)))
+    cells = np.array(effort.pick((8, 16, 32, 64, 128), (16, 32)))
     fits = []
     for n in cells:
         effort.report(f"{n} hats for x^0.6")

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.core import figure, measured
-from benchmarks.networks import cracked, law, literature, peers, trained
+from benchmarks.networks import coefficient, cracked, law, literature, peers, trained
 from benchmarks.registry import Report
 from networks import covers, fit_knots
 
@@ -30,6 +30,7 @@ def run(quick: bool, report: Report, only: str = "") -> dict:
         "literature": partial(literature.grossmann, quick, seeds, seconds),
         "dimensions": partial(literature.many, quick, seeds, seconds),
         "law": partial(law.rows, quick),
+        "coefficient": partial(coefficient.rows, quick),
         "peers": partial(peers.rows, quick, report),
     }
     return measured(

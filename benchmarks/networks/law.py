@@ -95,7 +95,7 @@ def inversion(solve: nmm.Nonlinear, points: np.ndarray, std: list[float], steps:
         noise=np.repeat(std, 2 * len(points)),
         strength=1.0,
         max_iterations=steps,
-        tolerance=2e-3,
+        tolerance=1e-4,
         jacobian="columns",
         throw=False,
     )
@@ -123,7 +123,7 @@ def rows(quick: bool) -> Iterator[dict]:
     inverse = None
     for seed in range(1 if quick else 3):
         data, std = measured(truth, points, seed)
-        inverse = inverse or inversion(solve, points, std, 2 if quick else 40)
+        inverse = inverse or inversion(solve, points, std, 2 if quick else 60)
         begin = time.perf_counter()
         estimate = inverse(np.concatenate([u.ravel() for u in data]), start={"W": start(seed)})
         seconds, stats = time.perf_counter() - begin, estimate.stats

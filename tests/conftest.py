@@ -33,6 +33,17 @@ settings.register_profile("repeatable", deadline=None, derandomize=True, max_exa
 settings.load_profile("repeatable")
 
 
+SLOW = (Path(__file__).parent / "slow.txt").read_text().splitlines()
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what `slow.txt` lists: `make test` leaves it out, `make test-all` runs it."""
+    listed = set(SLOW)
+    for item in items:
+        if item.nodeid in listed:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def room_for_programs():
     """Each compiled program maps memory many times; where Linux would refuse more, compilation crashes."""

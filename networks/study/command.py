@@ -99,7 +99,17 @@ def page(directory: Path) -> Path:
     """Write the page of what lies in `directory`, E1 first."""
     records = [load(directory, name) for name in registry.HOMES]
     known = [kept for kept in records if kept is not None]
-    return write_page(sorted(known, key=lambda kept: int(kept["label"].strip("E"))), directory)
+    return write_page(sorted(known, key=lambda kept: place(kept["label"])), directory)
+
+
+def place(label: str) -> tuple[int, int]:
+    """Where an experiment stands on the page: E1, E2, …, and then those named after concepts, D3, …
+
+    >>> sorted(["D9", "E11", "D4, D5", "E2"], key=place)
+    ['E2', 'E11', 'D4, D5', 'D9']
+    """
+    first = label.split(",")[0]
+    return "ED".index(first[0]), int(first[1:])
 
 
 def listing() -> Table:

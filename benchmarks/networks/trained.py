@@ -41,7 +41,7 @@ def disks(quick: bool, seeds: int) -> Iterator[dict]:
     where = disk(6 if quick else 12)
     how = {"optimiser": "natural", "steps": natural, "loss": "residual"}
     yield from trained("disk, natural gradient on the residual", where, EXACT, (32,), 1e-4, seeds, **how)
-    fine = where if quick else disk(24)
+    fine = where if quick else disk(18)
     how = {"optimiser": "natural", "steps": natural}
     yield from trained("disk, energy natural gradient", fine, EXACT, (32,), 1e-4, seeds, **how)
     how = {"optimiser": "adam", "steps": adam}
@@ -59,7 +59,7 @@ def corners(quick: bool, seeds: int) -> Iterator[dict]:
         case = read_case(CASES / "l_poisson.toml", [f"cover.cells={cells}"])
         return case.problem(case.cut()), case.exact
 
-    where, exact = problem(8 if quick else 32)
+    where, exact = problem(8 if quick else 28)
     how = {"optimiser": "adam", "steps": 20 if quick else 5000}
     yield from trained("L-domain, Adam on the energy", where, exact, (32, 32), 2e-3, seeds, **how)
     where, exact = problem(8 if quick else 16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.core import figure
-from networks.comparison.measure import Row
+from networks.comparison.row import Row
 from networks.contest import allen_cahn, classical, many_dimensions, problems
 from networks.contest.trained import WAYS, trained
 
@@ -17,7 +17,7 @@ def figures(problem: str, rows: Iterator[Row]) -> Iterator[dict]:
     """Rows of a problem as figures."""
     for row in rows:
         spread = f"{row.l2[1]:.2g} to {row.l2[2]:.2g} in {row.seeds} seeds; " if row.seeds > 1 else ""
-        parts = f"{spread}at most {row.energy[0]:.2g}; {row.unknowns:,} unknowns; {row.train:.2g} s"
+        parts = f"{spread}at most {row.largest[0]:.2g}; {row.unknowns:,} unknowns; {row.train:.2g} s"
         yield figure(f"{problem}, {row.title}: relative L2 error", row.l2[0], parts)
 
 

@@ -68,15 +68,15 @@ def table(found: Comparison) -> Table:
 
 def cells(row: Row) -> list[str]:
     """A row in words."""
-    if not np.isfinite(row.energy[0]):
+    if not np.isfinite(row.gradient[0]):
         return [row.title, *[""] * (len(COLUMNS) - 1), row.result]
-    spread = f"{row.energy[1]:.1e}, {row.energy[2]:.1e}" if row.seeds > 1 else ""
+    spread = f"{row.gradient[1]:.1e}, {row.gradient[2]:.1e}" if row.seeds > 1 else ""
     numbers = [f"{row.compile:.1f}", f"{row.train:.2g}", f"{1e3 * row.evaluate:.1f}"]
     return [
         row.title,
         f"{row.unknowns:,}",
         f"{row.l2[0]:.1e}",
-        f"{row.energy[0]:.1e}",
+        f"{row.gradient[0]:.1e}",
         spread,
         *numbers,
         row.result,

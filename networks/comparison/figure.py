@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from networks.comparison.measure import Comparison, Row
+from networks.comparison.measure import Comparison
 from networks.comparison.methods import CLASSICAL, METHODS, SPLINES
+from networks.comparison.row import Row
 
 COLORS = ("#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#994455")
 MARKERS = "sD^vP*X"
@@ -37,13 +38,13 @@ def curves(axes: Axes, rows: list[Row], at: Any, label: str):
     for method, how in ((CLASSICAL, "o-"), (SPLINES, "o--")):
         classical = [row for row in rows if row.method == method]
         label_of = f"nmm, {method}" if method == SPLINES else method
-        x, y = [at(row) for row in classical], [row.energy[0] for row in classical]
+        x, y = [at(row) for row in classical], [row.gradient[0] for row in classical]
         axes.loglog(x, y, how, color="#4477aa", label=label_of)
     for row in rows:
-        if row.method in (CLASSICAL, SPLINES) or not np.isfinite(row.energy[0]):
+        if row.method in (CLASSICAL, SPLINES) or not np.isfinite(row.gradient[0]):
             continue
         color, marker = STYLE[row.method]
-        middle, low, high = row.energy
+        middle, low, high = row.gradient
         bars = [[middle - low], [high - middle]]
         style: dict[str, Any] = dict(fmt=marker, color=color, capsize=2, ms=6, label=row.title)
         axes.errorbar([at(row)], [middle], yerr=bars, **style)
@@ -55,7 +56,7 @@ def curves(axes: Axes, rows: list[Row], at: Any, label: str):
 def pictures(place: Any, found: Comparison):
     """The fields of nmm and of the networks that came nearest to it, on one scale."""
     others = [row for row in found.rows if row.method in found.fields and row.method != CLASSICAL]
-    ranked = sorted(others, key=lambda row: row.energy[0])
+    ranked = sorted(others, key=lambda row: row.gradient[0])
     names = [CLASSICAL, *[row.method for row in ranked[:3]]]
     low, high = np.reshape(found.problem.manifold.box, (2, 2))
     x, y = np.meshgrid(np.linspace(low[0], high[0], GRID), np.linspace(low[1], high[1], GRID))

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from networks.comparison.methods import CLASSICAL, SPLINES, Method, chosen
+from networks.comparison.row import UNKNOWN, Row, row_of, spread
 from networks.fitted import Fitted
 from networks.sampling import ground
 from networks.training import fit_seeds
@@ -27,26 +28,6 @@ TRAINED = 16
 SEEDS, SECONDS = 5, 4.0
 POINTS = 1000
 """Points at which solutions are evaluated for the clock."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A method as measured: unknowns, errors and their spread over seeds, seconds apart, and how it ended.
-
-    `l2` and `energy` are relative errors: medians, and the least and largest of the seeds. `train` are the
-    seconds of one seed, the solve or training; `evaluate` those of a value at a thousand points.
-    """
-
-    method: str
-    title: str
-    unknowns: int
-    l2: tuple[float, float, float]
-    energy: tuple[float, float, float]
-    compile: float
-    train: float
-    evaluate: float
-    seeds: int
-    result: str
 
 
 @dataclass(frozen=True)
@@ -134,22 +115,21 @@ def classical(case: Case, judge: Any, exact: Any, method: str = CLASSICAL) -> tu
     solution = solve(params)
     again = time.perf_counter() - clock
     if hasattr(exact, "at"):
-        error, energy = against_solution(solution, judge, exact)
+        error, slope = against_solution(solution, judge, exact)
     else:
         error = float(solution.errors(exact)["l2"] or 0.0)
-        energy = float(solution.errors(exact)["h1"] or 0.0)
-    unknowns = problem.manifold.stats["patches"] * case.stored
+        slope = float(solution.errors(exact)["h1"] or 0.0)
     row = Row(
         method,
         f"{method}, cell {case.cell:.3g}",
-        unknowns,
+        problem.manifold.stats["patches"] * case.stored,
         spread([error]),
-        spread([energy]),
         max(0.0, first - again),
         again,
         evaluation(solution, problem),
         1,
         "done",
+        gradient=spread([slope]),
     )
     return row, solution
 
@@ -198,43 +178,24 @@ def trained_row(
             progress=lambda step, steps, loss: stages.step(f"{method.name}: step {step:,}, loss {loss:.4g}"),
         )
     except InputError as error:
-        nothing, why = spread([float("nan")]), str(error).splitlines()[0]
-        row = Row(method.name, method.title, 0, nothing, nothing, 0.0, 0.0, 0.0, 0, why)
-        return None, row
+        return None, Row(method.name, method.title, 0, UNKNOWN, 0.0, 0.0, 0.0, 0, str(error).splitlines()[0])
     errors = [one.solution.errors(exact) for one in fits]
-    best = fits[int(np.argsort([e["h1"] for e in errors])[len(errors) // 2])]
-    row = Row(
-        method.name,
-        method.title,
-        int(best.solution.z.size),
-        spread([e["l2"] for e in errors]),
-        spread([e["h1"] for e in errors]),
-        best.seconds["compile"],
-        best.seconds["train"] / seeds,
-        evaluation(best.solution, problem),
-        seeds,
-        best.result.name,
-    )
-    return best.solution, row
-
-
-def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Median, least and largest."""
-    return float(np.median(values)), float(np.min(values)), float(np.max(values))
+    best = fits[int(np.argsort([e["h1"] for e in errors])[len(errors) // 2])].solution
+    return best, row_of(method, fits, errors, evaluation(best, problem))
 
 
 def verdict(rows: Sequence[Row]) -> str:
     """Which method won, by how much, and when the network would pay."""
     classical = [row for row in rows if row.method in (CLASSICAL, SPLINES)]
-    others = [row for row in rows if row not in classical and np.isfinite(row.energy[0])]
+    others = [row for row in rows if row not in classical and np.isfinite(row.gradient[0])]
     if not others:
         return "No network could be trained on this problem."
-    best, exact = (min(group, key=lambda row: row.energy[0]) for group in (others, classical))
-    as_good = [row for row in classical if row.energy[0] <= best.energy[0]]
+    best, exact = (min(group, key=lambda row: row.gradient[0]) for group in (others, classical))
+    as_good = [row for row in classical if row.gradient[0] <= best.gradient[0]]
     network = f"the best network ({best.title}: {in_short(best)})"
     if not as_good:
         return (
-            f"{network.capitalize()} has {exact.energy[0] / best.energy[0]:.3g} times less error in the "
+            f"{network.capitalize()} has {exact.gradient[0] / best.gradient[0]:.3g} times less error in the "
             f"gradient than the most exact of nmm, {exact.title} ({in_short(exact)})."
         )
     same = min(as_good, key=lambda row: row.train)
@@ -254,4 +215,4 @@ def verdict(rows: Sequence[Row]) -> str:
 
 def in_short(row: Row) -> str:
     """Error and seconds of a row."""
-    return f"{row.energy[0]:.2g} in {row.train:.2g} s"
+    return f"{row.gradient[0]:.2g} in {row.train:.2g} s"

@@ -23,12 +23,12 @@ CLASSICAL, SPLINES = "nmm", "cubic splines"
 class Method:
     """A kind of network, how it is trained, and the most steps that make sense.
 
-    `build(manifold, components, seed)` makes one on the cut that it is trained on.
+    `build` makes one, from (manifold, components, seed) for a cut, or from (box, seed).
     """
 
     name: str
     title: str
-    build: Callable[[Manifold, int, int], nnx.Module]
+    build: Callable[..., nnx.Module]
     loss: str
     optimiser: str
     steps: int

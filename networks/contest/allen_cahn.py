@@ -14,7 +14,7 @@ import numpy as np
 from flax import nnx
 from scipy.linalg import solve_banded
 
-from networks.comparison.measure import Row, spread
+from networks.comparison.row import Row, spread
 from networks.contest.classical import timed
 from networks.descent import natural, objective
 from networks.losses import Part
@@ -73,7 +73,7 @@ def hats(cells: int, steps: int = STEPS) -> np.ndarray:
             neighbours = np.roll(v, 1) + np.roll(v, -1)
             change = v - u
             left = (mass * change + off * (np.roll(change, 1) + np.roll(change, -1))) / dt
-            left += stiff * v + beside * neighbours - h * np.asarray(reaction_numpy(v))
+            left += stiff * v + beside * neighbours - h * reaction(v)
             curve = mass / dt + stiff + h * 2 / EPSILON * (1 - 6 * v + 6 * v**2)
             step = cyclic(curve, off / dt + beside, left)
             v -= step
@@ -82,11 +82,6 @@ def hats(cells: int, steps: int = STEPS) -> np.ndarray:
         u = v
     x = np.arange(NODES) / NODES
     return np.interp(x, np.arange(cells + 1) * h, np.append(u, u[0]))
-
-
-def reaction_numpy(u: np.ndarray) -> np.ndarray:
-    """`reaction` without JAX."""
-    return -2 / EPSILON * u * (1 - u) * (1 - 2 * u)
 
 
 def cyclic(diagonal: np.ndarray, beside: float, right: np.ndarray) -> np.ndarray:
@@ -169,16 +164,16 @@ def rows(seeds: Sequence[int]) -> list[Row]:
         runs = [timed(lambda s=seed: solve(s), 1) for seed in seeds]
         apart = [found - truth for found, *_ in runs]
         return Row(
-            name,
-            title,
-            unknowns,
-            spread([float(np.linalg.norm(a) / np.linalg.norm(truth)) for a in apart]),
-            spread([float(np.abs(a).max() / np.abs(truth).max()) for a in apart]),
-            runs[0][1],
-            float(np.median([seconds for *_, seconds in runs])),
-            float("nan"),
-            len(seeds),
-            "done",
+            method=name,
+            title=title,
+            unknowns=unknowns,
+            l2=spread([float(np.linalg.norm(a) / np.linalg.norm(truth)) for a in apart]),
+            compile=runs[0][1],
+            train=float(np.median([seconds for *_, seconds in runs])),
+            evaluate=float("nan"),
+            seeds=len(seeds),
+            result="done",
+            largest=spread([float(np.abs(a).max() / np.abs(truth).max()) for a in apart]),
         )
 
     return [

@@ -9,7 +9,7 @@ from scipy.fft import dstn, idstn
 from scipy.interpolate import RegularGridInterpolator
 from scipy.linalg import solve_banded
 
-from networks.comparison.measure import Row, spread
+from networks.comparison.row import Row, spread
 from networks.contest.problems import Contest
 from networks.separable import solve_separable
 
@@ -43,7 +43,18 @@ def row(
     apart = np.asarray(u(x)) - exact
     l2 = float(np.sqrt(weight @ apart**2 / (weight @ exact**2)))
     most = float(np.abs(apart).max() / np.abs(exact).max())
-    return Row(name, title, unknowns, spread([l2]), spread([most]), compiling, seconds, evaluation, 1, "done")
+    errors = {"l2": spread([l2]), "largest": spread([most])}
+    return Row(
+        method=name,
+        title=title,
+        unknowns=unknowns,
+        compile=compiling,
+        train=seconds,
+        evaluate=evaluation,
+        seeds=1,
+        result="done",
+        **errors,
+    )
 
 
 def hats(contest: Contest, cells: int) -> Row:

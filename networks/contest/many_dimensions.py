@@ -5,6 +5,7 @@ The additive problem, and its figures by others, are those of INN-TD (ICML 2025)
 a second problem is not: u = 1 / (1 + mean of x_i).
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from networks.boxes import box_problem
-from networks.comparison.measure import Row, spread
+from networks.comparison.methods import Method
+from networks.comparison.row import Row, row_of, spread
 from networks.contest.classical import POINTS, timed
 from networks.perceptron import MLP
 from networks.separable import solve_separable
@@ -47,14 +49,13 @@ class Many:
         """Lower, then upper bounds."""
         return (0.0,) * self.axes + (self.top,) * self.axes
 
-    def error(self, u: Callable[[Any], Any]) -> tuple[float, float]:
-        """Relative errors in the mean square, and at most, in random points."""
+    def error(self, u: Callable[[Any], Any]) -> dict[str, float]:
+        """Relative errors in random points: "l2" in the mean square, "max" the largest."""
         x = np.random.default_rng(1).uniform(0, self.top, (JUDGED, self.axes))
         exact = np.asarray(self.exact(x))
         apart = np.asarray(u(x)) - exact
-        return float(np.linalg.norm(apart) / np.linalg.norm(exact)), float(
-            np.abs(apart).max() / abs(exact).max()
-        )
+        l2, most = np.linalg.norm(apart) / np.linalg.norm(exact), np.abs(apart).max() / np.abs(exact).max()
+        return {"l2": float(l2), "max": float(most)}
 
 
 def additive(axes: int, top: float = 1.0) -> Many:
@@ -115,23 +116,24 @@ def separable(many: Many, rank: int, cells: int, degree: int, seeds: Sequence[in
             seed=seed,
         )
 
+    clock = time.perf_counter()
     solve(seeds[0])
+    first = time.perf_counter() - clock
     runs = [timed(lambda s=seed: solve(s), 1) for seed in seeds]
     errors = [many.error(found.u) for found, *_ in runs]
-    _, compiling, _ = runs[0]
     x = np.random.default_rng(0).uniform(0, many.top, (POINTS, many.axes))
     u = runs[0][0].u
     return Row(
-        "separable",
-        f"separable manifold, {rank} products",
-        u.unknowns,
-        spread([a for a, _ in errors]),
-        spread([b for _, b in errors]),
-        compiling,
-        float(np.median([seconds for *_, seconds in runs])),
-        timed(lambda: np.asarray(u(x)))[2],
-        len(seeds),
-        "done" if all(found.converged for found, *_ in runs) else "not converged",
+        method="separable",
+        title=f"separable manifold, {rank} products",
+        unknowns=u.unknowns,
+        l2=spread([e["l2"] for e in errors]),
+        compile=first - runs[0][2],
+        train=float(np.median([seconds for *_, seconds in runs])),
+        evaluate=timed(lambda: np.asarray(u(x)))[2],
+        seeds=len(seeds),
+        result="done" if all(found.converged for found, *_ in runs) else "not converged",
+        largest=spread([e["max"] for e in errors]),
     )
 
 
@@ -165,17 +167,7 @@ def perceptron(many: Many, seeds: Sequence[int], seconds: float, optimiser: str)
         steps=steps,
         seconds=seconds * len(seeds),
     )
-    errors = [many.error(lambda x, one=one: one.solution.at(x)) for one in fits]
+    errors = [many.error(one.solution.at) for one in fits]
     x = np.random.default_rng(0).uniform(0, many.top, (POINTS, many.axes))
-    return Row(
-        f"pinn_{optimiser}",
-        f"physics-informed, {optimiser}",
-        int(fits[0].solution.z.size),
-        spread([a for a, _ in errors]),
-        spread([b for _, b in errors]),
-        fits[0].seconds["compile"],
-        fits[0].seconds["train"] / len(seeds),
-        timed(lambda: fits[0].solution.at(x))[2],
-        len(seeds),
-        fits[0].result.name,
-    )
+    method = Method(f"pinn_{optimiser}", f"physics-informed, {optimiser}", MLP, "residual", optimiser, steps)
+    return row_of(method, fits, errors, timed(lambda: fits[0].solution.at(x))[2])

@@ -1,31 +1,18 @@
 """Networks on the problems of the contest, each for the same seconds a seed."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from flax import nnx
 
-from networks.comparison.measure import Row, spread
+from networks.comparison.methods import Method
+from networks.comparison.row import Row, row_of
 from networks.contest.classical import POINTS, timed
 from networks.contest.problems import Contest
 from networks.covers import splines, windows
 from networks.manifold_net import ManifoldNet
 from networks.perceptron import MLP, LocalNet
 from networks.training import fit_seeds
-
-
-@dataclass(frozen=True)
-class Way:
-    """A network, its loss, and how it is trained: `build(box, seed)`."""
-
-    name: str
-    title: str
-    build: Callable[[Any, int], nnx.Module]
-    loss: str
-    optimiser: str
-    steps: int
-    rate: float = 1e-2
 
 
 def deep(box: Any, seed: int) -> nnx.Module:
@@ -56,19 +43,19 @@ def moving(box: Any, seed: int) -> nnx.Module:
 WAYS = {
     way.name: way
     for way in (
-        Way("pinn", "physics-informed, Adam", deep, "residual", "adam", 20_000),
-        Way("pinn_natural", "physics-informed, natural gradient", shallow, "residual", "natural", 200),
-        Way("ritz_natural", "deep Ritz, natural gradient", shallow, "energy", "natural", 200),
-        Way("local", "local networks (FBPINN form), Adam", local, "energy", "adam", 20_000),
-        Way("one", "one perceptron of as many weights, Adam", one, "energy", "adam", 20_000),
-        Way("extreme", "extreme learning on windows", extreme, "residual", "alternating", 1),
-        Way("moving", "cubic splines, moving knots", moving, "energy", "alternating", 100),
+        Method("pinn", "physics-informed, Adam", deep, "residual", "adam", 20_000),
+        Method("pinn_natural", "physics-informed, natural gradient", shallow, "residual", "natural", 200),
+        Method("ritz_natural", "deep Ritz, natural gradient", shallow, "energy", "natural", 200),
+        Method("local", "local networks (FBPINN form), Adam", local, "energy", "adam", 20_000),
+        Method("one", "one perceptron of as many weights, Adam", one, "energy", "adam", 20_000),
+        Method("extreme", "extreme learning on windows", extreme, "residual", "alternating", 1),
+        Method("moving", "cubic splines, moving knots", moving, "energy", "alternating", 100),
     )
 }
 """By name, in the order of the tables; windows and splines for lines and squares."""
 
 
-def trained(contest: Contest, way: Way, seeds: Sequence[int], seconds: float) -> Row:
+def trained(contest: Contest, way: Method, seeds: Sequence[int], seconds: float) -> Row:
     """A network of every seed, trained together for `seconds` each."""
     problem = contest.problem
     box = (*problem.low, *problem.high)
@@ -84,15 +71,4 @@ def trained(contest: Contest, way: Way, seeds: Sequence[int], seconds: float) ->
     )
     errors = [one.solution.errors(contest.exact) for one in fits]
     x = problem.judge[0][:POINTS]
-    return Row(
-        way.name,
-        way.title,
-        int(fits[0].solution.z.size),
-        spread([e["l2"] for e in errors]),
-        spread([e["max"] for e in errors]),
-        fits[0].seconds["compile"],
-        fits[0].seconds["train"] / len(seeds),
-        timed(lambda: fits[0].solution.at(x))[2],
-        len(seeds),
-        fits[0].result.name,
-    )
+    return row_of(way, fits, errors, timed(lambda: fits[0].solution.at(x))[2])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from networks.comparison.measure import Row
+from networks.comparison.row import Row
 from networks.contest import allen_cahn, classical, many_dimensions, problems
 from networks.contest.trained import WAYS, trained
 from networks.study.experiment import CONSISTENT, INCONSISTENT, Effort, Experiment, Falsifier, Measured, Table
@@ -31,8 +31,6 @@ COLUMNS = (
     "values ms",
     "end",
 )
-PUBLISHED = {2: 1.75e-8, 5: 1.66e-8, 10: 1.24e-8}
-"""Errors of INN-TD on the sum of sines on [0, 1]^D, by D (ICML 2025), in 0.81, 6.88 and 57.4 s on a GPU."""
 
 
 def contests(effort: Effort) -> list[tuple[problems.Contest, list[Row], tuple[str, ...]]]:
@@ -118,7 +116,7 @@ def judged(rows: dict[str, list[Row]]) -> tuple[dict[str, float], dict[str, tupl
 
 def cells(name: str, row: Row) -> list[Any]:
     """A row of the table."""
-    numbers = [f"{v:.1e}" for v in (*row.l2, row.energy[0])]
+    numbers = [f"{v:.1e}" for v in (*row.l2, row.largest[0])]
     times = [f"{row.compile:.1f}", f"{row.train:.2g}", f"{1e3 * row.evaluate:.2g}"]
     return [name, row.title, row.unknowns, *numbers, *times, row.result]
 
@@ -167,7 +165,7 @@ EXPERIMENT = Experiment(
     name="contest",
     label="E15",
     concepts=("D11",),
-    about="networks against the best classical methods on problems that others have set",
+    about="Networks against the best classical methods on problems that others have set",
     claim=(
         "Coverage, accuracy and performance are not to be had at once; many local models may do what one "
         "cannot."

@@ -72,7 +72,10 @@ def trained(model: Model, key: jax.Array, rate: Any, each: int) -> tuple[jax.Arr
 
     def descend(theta, rate, goal, count):
         slope = jax.grad(lambda t: loss(t, goal))
-        move = lambda _, t: jax.tree.map(lambda p, g: p - rate * g, t, slope(t))  # noqa: E731
+
+        def move(_, theta):
+            return jax.tree.map(lambda p, g: p - rate * g, theta, slope(theta))
+
         return jax.lax.fori_loop(0, count, move, theta)
 
     def look(theta, _):

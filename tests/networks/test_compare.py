@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from networks.comparison.measure import Row, verdict
+from networks.comparison.measure import verdict
+from networks.comparison.row import Row
 from nmm import cli
 
 CASE = """
@@ -48,7 +49,7 @@ def test_a_case_is_compared_and_the_answer_written(tmp_path, monkeypatch, capsys
     rows = {row["title"]: row for row in found["rows"]}
     methods = [row["method"] for row in found["rows"]]
     assert methods == ["nmm"] * 3 + ["cubic splines"] * 2 + ["extreme", "ritz"]
-    errors = [rows[f"nmm, cell {cell}"]["energy"][0] for cell in (0.5, 0.25, 0.125)]
+    errors = [rows[f"nmm, cell {cell}"]["gradient"][0] for cell in (0.5, 0.25, 0.125)]
     assert errors[0] > errors[1] > errors[2] and errors[2] == pytest.approx(0.25, abs=0.06)
     assert rows["extreme learning on windows"]["l2"][0] < 0.05
     assert rows["deep Ritz, Adam"]["seeds"] == 2 and found["verdict"]
@@ -62,8 +63,8 @@ def test_an_unknown_method_is_named(tmp_path, monkeypatch, capsys):
     assert 'found the method "quantum"' in capsys.readouterr().err
 
 
-def row(method, energy, train, evaluate, title="it"):
-    return Row(method, title, 10, (energy,) * 3, (energy,) * 3, 1.0, train, evaluate, 1, "done")
+def row(method, error, train, evaluate, title="it"):
+    return Row(method, title, 10, (error,) * 3, 1.0, train, evaluate, 1, "done", gradient=(error,) * 3)
 
 
 def test_the_verdict_says_who_won_and_when_a_network_pays():

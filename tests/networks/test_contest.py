@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import sweep
-from networks.comparison.measure import Row
+from networks.comparison.row import Row
 from networks.contest import allen_cahn, classical, many_dimensions, problems
 from networks.contest.trained import WAYS, trained
 from networks.study.contest import EXPERIMENT, judged
@@ -54,7 +54,7 @@ def test_a_network_that_beats_the_classical_method_is_told():
     """Planted errors: the verdict must be able to come out inconsistent."""
 
     def row(method, error):
-        return Row(method, method, 1, (error,) * 3, (error,) * 3, 0.0, 1.0, 0.0, 1, "done")
+        return Row(method, method, 1, (error,) * 3, 0.0, 1.0, 0.0, 1, "done")
 
     def group(network):
         return [row("hats", 1e-3), row("local", network), row("one", 2 * network)]

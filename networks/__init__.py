@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from networks.cells import Cells, Intervals
     from networks.energy import Functional, functional
     from networks.fitted import Fitted
+    from networks.kan import KAN
     from networks.knots import KnotFit, fit_knots
     from networks.manifold_net import ManifoldLayer, ManifoldNet, minimise
     from networks.parameters import Coefficient, NetParameter, coefficient, law
@@ -31,6 +32,7 @@ _HOMES = {
     "networks.cells": ["Cells", "Intervals"],
     "networks.energy": ["Functional", "functional"],
     "networks.fitted": ["Fitted"],
+    "networks.kan": ["KAN"],
     "networks.knots": ["KnotFit", "fit_knots"],
     "networks.manifold_net": ["ManifoldLayer", "ManifoldNet", "minimise"],
     "networks.parameters": ["Coefficient", "NetParameter", "coefficient", "law"],
@@ -46,7 +48,7 @@ _MODULES = {"anatomy": "networks.anatomy", "covers": "networks.covers"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "MLP", "BoxProblem", "Cells", "Coefficient", "Fit", "Fitted", "Functional", "Intervals", "KnotFit",
+    "KAN", "MLP", "BoxProblem", "Cells", "Coefficient", "Fit", "Fitted", "Functional", "Intervals", "KnotFit",
     "LatticeCover", "LocalNet", "ManifoldLayer", "ManifoldNet", "NetParameter", "ReLU", "RegionBounds",
     "Separable", "Separated", "Sheets", "StrainEnergy", "anatomy", "box_problem", "coefficient", "covers",
     "fit", "fit_knots", "fit_seeds", "from_nodes", "from_solution", "functional", "lattice_cover", "law",

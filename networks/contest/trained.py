@@ -10,6 +10,7 @@ from networks.comparison.row import Row, row_of
 from networks.contest.classical import POINTS, timed
 from networks.contest.problems import Contest
 from networks.covers import splines, windows
+from networks.kan import KAN
 from networks.manifold_net import ManifoldNet
 from networks.perceptron import MLP, LocalNet
 from networks.training import fit_seeds
@@ -40,6 +41,10 @@ def moving(box: Any, seed: int) -> nnx.Module:
     return ManifoldNet.on([splines(box, 12, degree=3)], seed=seed)
 
 
+def kolmogorov(box: Any, seed: int) -> nnx.Module:
+    return KAN(box, (5,), cells=8, seed=seed)
+
+
 WAYS = {
     way.name: way
     for way in (
@@ -49,6 +54,7 @@ WAYS = {
         Method("local", "local networks (FBPINN form), Adam", local, "energy", "adam", 20_000),
         Method("one", "one perceptron of as many weights, Adam", one, "energy", "adam", 20_000),
         Method("extreme", "extreme learning on windows", extreme, "residual", "alternating", 1),
+        Method("kan", "Kolmogorov-Arnold (KAN), natural gradient", kolmogorov, "energy", "natural", 200),
         Method("moving", "cubic splines, moving knots", moving, "energy", "alternating", 100),
     )
 }

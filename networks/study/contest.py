@@ -15,7 +15,7 @@ SECONDS = 2.0
 """Of training, a seed."""
 
 CLASSICAL = ("hats", "spectral", "differences", "manifold")
-ON_A_PLANE = ("pinn", "pinn_natural", "ritz_natural", "local", "one", "extreme", "moving")
+ON_A_PLANE = tuple(WAYS)
 IN_SPACE = ("pinn", "pinn_natural", "ritz_natural")
 QUICK = ("pinn_natural", "local", "one", "extreme")
 COLUMNS = (
@@ -133,7 +133,7 @@ def draw(found: Measured) -> Figure:
     for group in points.values():
         for method, title, *_ in group:
             titles.setdefault(method, title.split(",")[0] if method in CLASSICAL else title)
-    marks = dict(zip(titles, "osD^vP*X<>hd", strict=False))
+    marks = dict(zip(titles, "osD^vP*X<>hdp", strict=False))
     for panel, (name, group) in zip(axes, points.items(), strict=False):
         for method, _, seconds, error, least, largest in group:
             colour = "#1b4f72" if method in CLASSICAL or method == "separable" else "#c0392b"

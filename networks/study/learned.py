@@ -76,8 +76,7 @@ def constructible(depth: int, power: int) -> bool:
 
 
 def random(depth: int, power: int, seed: int) -> ReLU:
-    """He weights; bends of the first layer uniform on [0, 1], biases N(0, 0.1²) above: in favour of "
-    "training."""
+    """He weights; bends of the first layer uniform on [0, 1], biases N(0, 0.1²) above: it helps training."""
     sizes = (1, *[NEURONS // depth] * depth, 1)
     drawn = ReLU.random(sizes, seed, bias=0.1)
     place = np.random.default_rng(seed + 10_000).uniform(0, 1, sizes[1])

@@ -83,6 +83,19 @@ def test_functional_rank_is_parameters_less_hidden_neurons(sizes, seeds, golden)
     assert max(ranks) == golden
 
 
+def test_the_largest_rank_of_wide_networks_falls_short_of_the_bound():
+    """The golden 276 is the largest of 20 seeds, which itself is a draw; the bound is 305."""
+    derive = jax.jit(lambda params, x: freedom.jacobian(functions.forward, params, x))
+
+    def found(seed):
+        network = ReLU.random((2, 16, 16, 1), seed, bias=0.3)
+        x = 3 * np.random.default_rng(seed).normal(size=(4 * network.parameters, 2))
+        return freedom.rank(derive(functions.parameters_of(network), jnp.asarray(x)))
+
+    largest = np.array([found(seed) for seed in range(60)]).reshape(3, 20).max(1)
+    assert largest.min() <= 276 <= largest.max() < 305
+
+
 @pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize("cells", [4, 16])
 def test_hats_with_polynomials_on_a_line_lack_as_many_functions_as_their_order(cells, order):

@@ -13,6 +13,7 @@ PLANTED = {
     "boundary-strength": {"steps, weak over strong": 0.5},
     "bottleneck": {"exponent of steps, descent, residual": 2.0},
     "stack-error": {"rate at c = 1.25": 0.01},
+    "symmetry": {"sum over paths": 1e-3},
     "completion": {"spread of the function": 1e-3},
     "moving-covers": {"exponent of flips by width": 0.0},
     "edge-of-stability": {"exponent of sharpness by 1/η": 0.0},
@@ -54,3 +55,10 @@ def test_an_error_on_a_stack_grows_by_the_gain():
     figure = made.draw(found)
     figure.canvas.draw()
     assert len(figure.axes) == 1
+
+
+def test_functions_do_not_depend_on_names_and_scales_of_neurons():
+    made = experiment("symmetry")
+    found = made.measure(Effort(quick=True, seeds=2))
+    assert made.verdict(found.values) == CONSISTENT
+    assert all(back != before for before, _, back in found.tables[1].rows)

@@ -18,6 +18,7 @@ HOMES = {
     "boundary-strength": "networks.study.boundary_strength",
     "bottleneck": "networks.study.bottleneck",
     "stack-error": "networks.study.stack_error",
+    "triangle": "networks.study.triangle",
     "symmetry": "networks.study.symmetry",
     "completion": "networks.study.completion",
     "moving-covers": "networks.study.moving_covers",

@@ -1,6 +1,7 @@
 """D12, C13: neurons without properties, counting, and the way from a network to a manifold and back."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def one(seed: int, points: int) -> tuple[list[float], tuple[int, int, int]]:
     found += [abs(len(to_manifold(other, (-1, -1, 1, 1))) - cells) / cells for other in others]
     found.append(apart(path_sum(plain, x[:100])[:, 0], plain(x[:100])))
     line = ReLU.random((1, *SIZES[1:]), seed)
-    there = to_manifold(line, (-1, 1))
+    there: Any = to_manifold(line, (-1, 1))
     back = there.to_network()
     found.append(apart(back(x[:, :1]), line(x[:, :1])))
     nodes, nodal = np.linspace(-1, 1, ELEMENTS + 1), draw.normal(size=ELEMENTS + 1)

@@ -14,6 +14,7 @@ PLANTED = {
     "bottleneck": {"exponent of steps, descent, residual": 2.0},
     "stack-error": {"rate at c = 1.25": 0.01},
     "symmetry": {"sum over paths": 1e-3},
+    "triangle": {"least chance of an interaction": 0.3},
     "completion": {"spread of the function": 1e-3},
     "moving-covers": {"exponent of flips by width": 0.0},
     "edge-of-stability": {"exponent of sharpness by 1/η": 0.0},

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-STEPS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4)
+STEPS = (3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 """Steps of a Taylor test."""
 
 

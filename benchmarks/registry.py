@@ -77,6 +77,12 @@ BENCHMARKS = {
             "figure",
         ),
         Benchmark(
+            "study",
+            "the experiments of `nmm study` against their thresholds",
+            "benchmarks.study:run",
+            "figure",
+        ),
+        Benchmark(
             "gpu",
             "seconds, memory and bandwidth on the device that JAX finds, to 64 million unknowns on a GPU",
             "benchmarks.gpu:run",

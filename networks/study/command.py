@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -92,6 +93,7 @@ def run(name: str, effort: Effort, directory: Path, stages: Stages, label: str) 
         found = experiment.measure(replace(effort, report=lambda line: stages.step(f"{name}: {line}")))
         kept = record(experiment, found, effort, time.perf_counter() - began)
         save(experiment, found, kept, directory)
+    jax.clear_caches()  # each program maps memory thousands of times, and Linux has a limit
     return verdict_line(kept)
 
 

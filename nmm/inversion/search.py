@@ -226,12 +226,13 @@ class Linearised:
         if self.low_rank:
             return self._low_rank(z, residual, scale, known, free)
         priors = self.priors
-        slope = scale[:, None] * self.whiten(self.model.jacobian(z, self.count))
+        slope, firm = scale[:, None] * self.whiten(self.model.jacobian(z, self.count)), priors.slopes(z, 0)
         return spectrum(
-            np.concatenate([slope, priors.slopes(z, 0)]) if len(known) else slope,
+            np.concatenate([slope, firm]) if len(known) else slope,
             np.concatenate([scale * residual, -known]),
             priors.slopes(z, 1) if len(free) else np.zeros((0, len(z))),
             free,
+            firm,
         )
 
     def _low_rank(self, z, residual, scale, known, free) -> LowRank:

@@ -18,6 +18,9 @@ RANGE = np.geomspace(1e-10, 1e10, 201)
 MOST_TAKEN = 0.5
 """Share of the data that parameters may take up at the corner of the L-curve: beyond it they fit noise."""
 
+MOST_UNEQUAL = 1e10
+"""Condition of the Hessian of priors of known strength up to which it measures steps."""
+
 
 @dataclass(frozen=True)
 class Spectrum:
@@ -123,15 +126,18 @@ class Spectrum:
         return int(low + ((x - x[0]) / across + (y - y[-1]) / up).argmin())
 
 
-def spectrum(whitened, residual, prior_jacobian, prior_residual) -> Spectrum:
+def spectrum(whitened, residual, prior_jacobian, prior_residual, firm=None) -> Spectrum:
     """The spectrum from the whitened Jacobian (d, n) and residual (d,) of data, and those of the prior.
 
-    Without a prior (0 rows) the unknowns are compared with their own sensitivity.
+    Without a prior (0 rows) steps are measured by the Jacobian `firm` (k, n) of priors of known strength,
+    which count among the data, where they speak of every direction; else by the unknowns' own sensitivity.
     """
     hessian = whitened.T @ whitened
     if len(prior_residual):
         other = prior_jacobian.T @ prior_jacobian
         other = other + 1e-12 * np.trace(other) / len(other) * np.eye(len(other))
+    elif firm is not None and len(firm) and np.linalg.cond(own := firm.T @ firm) < MOST_UNEQUAL:
+        other = own
     else:
         other = np.diag(np.maximum(np.diag(hessian), 1e-12 * max(np.diag(hessian).max(initial=0.0), 1e-300)))
     values, vectors = eigh(hessian, other)

@@ -303,3 +303,14 @@ def test_a_search_that_does_not_converge_says_so():
     inverse, data, _ = field_problem(max_iterations=1, throw=False)
     estimate = inverse(data, {"k": 1.0})
     assert not estimate.result.converged and estimate.stats.iterations == 1
+
+
+def test_a_prior_of_known_strength_measures_steps():
+    """Levenberg's step in the prior's metric: other coordinates of the unknowns do not change it."""
+    random = np.random.default_rng(0)
+    slope, firm = random.normal(size=(30, 4)) * [1, 10, 100, 1000], random.normal(size=(4, 4))
+    both, residual, none = np.concatenate([slope, firm]), random.normal(size=34), np.zeros((0, 4))
+    for turn in (np.eye(4), np.linalg.qr(random.normal(size=(4, 4)))[0]):
+        step = spectrum(both @ turn, residual, none, np.zeros(0), firm @ turn).step(0.0, 0.3)
+        expected = np.linalg.solve(both.T @ both + 0.3 * firm.T @ firm, both.T @ residual)
+        np.testing.assert_allclose(turn @ step, expected, rtol=1e-9)

@@ -188,7 +188,7 @@ def draw_anatomy(images: Path) -> None:
 
 def draw_law(images: Path) -> None:
     """The learned law beside the truth, and its error under a load that it never saw."""
-    truth, solve, points = law.plate(1 / 12, angle=20.0), law.plate(1 / 7), law.gauges()
+    truth, solve, points = law.plate(1 / 12, angle=20.0), law.plate(1 / 10), law.gauges()
     data, std = law.measured(truth, points, 0)
     estimate = law.inversion(solve, points, std, 60)(
         np.concatenate([u.ravel() for u in data]), {"W": law.start(0)}

@@ -113,7 +113,7 @@ class Circle(nnx.Module):
 
 
 def network(
-    seed: int, modes: int = 8, hidden: Sequence[int] = (24,), first: int = 60, each: int = 4
+    seed: int, modes: int = 8, hidden: Sequence[int] = (12,), first: int = 40, each: int = 1
 ) -> np.ndarray:
     """A network carried through time by natural gradients, `each` a time step: u (NODES,) at the end."""
     made, z, rest = trial([Circle(modes, hidden, seed)], 1)
@@ -180,7 +180,7 @@ def rows(seeds: Sequence[int]) -> list[Row]:
         row("hats", "P1 elements, 256, implicit Euler", 256, lambda _: hats(256)),
         row("hats", "P1 elements, 1024, ten times smaller steps", 1024, lambda _: hats(1024, 10 * STEPS)),
         row("spectral", "Fourier and Strang, 256", 256, lambda _: every(spectral(256, STEPS))),
-        row("network", "perceptron of harmonics, natural gradient", 433, network, seeds),
+        row("network", "perceptron of harmonics, natural gradient", 217, network, seeds),
     ]
 
 

@@ -1,6 +1,7 @@
 """E15: networks against the best classical methods, on problems that others have set."""
 
 from collections import defaultdict
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from networks.contest import allen_cahn, classical, many_dimensions, problems
 from networks.contest.trained import WAYS, trained
 from networks.study.experiment import CONSISTENT, INCONSISTENT, Effort, Experiment, Falsifier, Measured, Table
 
-SECONDS = 2.0
+SECONDS = 1.0
 """Of training, a seed."""
 
 CLASSICAL = ("hats", "spectral", "differences", "manifold")
@@ -133,7 +134,7 @@ def draw(found: Measured) -> Figure:
     for group in points.values():
         for method, title, *_ in group:
             titles.setdefault(method, title.split(",")[0] if method in CLASSICAL else title)
-    marks = dict(zip(titles, "osD^vP*X<>hdp", strict=False))
+    marks = dict(zip(titles, cycle("osD^vP*X<>hdp"), strict=False))
     for panel, (name, group) in zip(axes, points.items(), strict=False):
         for method, _, seconds, error, least, largest in group:
             colour = "#1b4f72" if method in CLASSICAL or method == "separable" else "#c0392b"

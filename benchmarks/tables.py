@@ -19,6 +19,7 @@ BODIES = {
     "core": speed_tables.core,
     "inverse": speed_tables.core,
     "networks": speed_tables.core,
+    "study": speed_tables.core,
     "inverse_peers": inverse_peers.page,
     "profile": speed_tables.profile,
     "gpu": speed_tables.gpu,

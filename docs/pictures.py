@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from benchmarks.networks import law
 from networks.study import cells
 from networks.study.experiment import Effort
 from nmm.cli import main
@@ -185,10 +186,50 @@ def draw_anatomy(images: Path) -> None:
     save_figure(cells.draw(cells.measure(Effort(quick=True, seeds=1))), images / "anatomy.png", dpi=110)
 
 
+def draw_law(images: Path) -> None:
+    """The learned law beside the truth, and its error under a load that it never saw."""
+    truth, solve, points = law.plate(1 / 12, angle=20.0), law.plate(1 / 10), law.gauges()
+    data, std = law.measured(truth, points, 0)
+    estimate = law.inversion(solve, points, std, 60)(
+        np.concatenate([u.ravel() for u in data]), {"W": law.start(0)}
+    )
+    law_figure(truth, [estimate.params["W"]]).savefig(images / "law.png", dpi=130)
+
+
+def law_figure(truth, learned: list) -> Figure:
+    """Stress over strain in shear, and the error of the first law under the load pressed across."""
+    figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.3, 1))
+    shear = np.linspace(0, 0.015, 121)
+    gradients = shear[:, None, None] * np.array([[0.0, 1.0], [1.0, 0.0]])
+
+    def stress(law):
+        return np.asarray(jax.vmap(jax.grad(lambda g: law(g, {})))(gradients))[:, 0, 1]
+
+    for number, each in enumerate(learned):
+        label = "learned, three seeds" if len(learned) > 1 else "learned"
+        left.plot(100 * shear, stress(each), color="C3", linewidth=1.2, label=None if number else label)
+    left.plot(100 * shear[::6], stress(law.hardening)[::6], "o", color="black", markersize=3.5, label="truth")
+    left.set_xlabel("shear strain (%)")
+    left.set_ylabel("shear stress (MPa)")
+    left.grid(True, alpha=0.3)
+    left.legend()
+    x, y = np.meshgrid(np.linspace(1e-6, 1 - 1e-6, 141), np.linspace(1e-6, 1.4 - 1e-6, 197))
+    points, load = np.stack([x.ravel(), y.ravel()], -1), law.UNSEEN["pressed across"]
+    now, then = (law.loaded(truth, each, load).at(points) for each in (learned[0], law.hardening))
+    off = 100 * np.linalg.norm(now - then, axis=1) / np.nanmax(np.linalg.norm(then, axis=1))
+    drawn = right.contourf(x, y, off.reshape(x.shape), levels=12, cmap="viridis")
+    figure.colorbar(drawn, ax=right, label="error of the displacement (% of the largest)")
+    right.set_aspect("equal")
+    right.set_axis_off()
+    return figure
+
+
 OWN = {
     "anatomy.png": draw_anatomy,
     "batches.png": draw_batches,
     "interfaces.png": draw_interfaces,
+    "law.png": draw_law,
     "shape.png": draw_shape,
 }
 """Pictures that are drawn here."""

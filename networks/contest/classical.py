@@ -18,7 +18,10 @@ POINTS = 1000
 
 
 def timed(function: Callable[[], Any], again: int = 5) -> tuple[Any, float, float]:
-    """What a function returns, by how much its first call took longer than later ones, and those (median)."""
+    """What a function returns, by how much its first call took longer than later ones, and those (median).
+
+    With none of them the seconds of the call, and nan.
+    """
     clock = time.perf_counter()
     found = function()
     first, later = time.perf_counter() - clock, []
@@ -26,6 +29,8 @@ def timed(function: Callable[[], Any], again: int = 5) -> tuple[Any, float, floa
         clock = time.perf_counter()
         found = function()
         later.append(time.perf_counter() - clock)
+    if not later:
+        return found, first, float("nan")
     return found, max(0.0, first - float(np.median(later))), float(np.median(later))
 
 

@@ -132,16 +132,16 @@ def spectrum(whitened, residual, prior_jacobian, prior_residual, firm=None) -> S
     Without a prior (0 rows) steps are measured by the Jacobian `firm` (k, n) of priors of known strength,
     which count among the data, where they speak of every direction; else by the unknowns' own sensitivity.
     """
-    hessian = whitened.T @ whitened
+    hessian, least = whitened.T @ whitened, 0.0
     if len(prior_residual):
         other = prior_jacobian.T @ prior_jacobian
         other = other + 1e-12 * np.trace(other) / len(other) * np.eye(len(other))
     elif firm is not None and len(firm) and np.linalg.cond(own := firm.T @ firm) < MOST_UNEQUAL:
-        other = own
+        other, least = own, 1.0  # what rounding takes from an eigenvalue that the prior alone makes 1
     else:
         other = np.diag(np.maximum(np.diag(hessian), 1e-12 * max(np.diag(hessian).max(initial=0.0), 1e-300)))
     values, vectors = eigh(hessian, other)
-    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    values, vectors = np.maximum(values[::-1], least), vectors[:, ::-1]
     data = vectors.T @ (whitened.T @ residual)
     prior = vectors.T @ (prior_jacobian.T @ prior_residual) if len(prior_residual) else np.zeros(len(values))
     seen = values > 1e-15 * max(values.max(initial=0.0), 1e-300)

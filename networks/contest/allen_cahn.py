@@ -15,7 +15,7 @@ from flax import nnx
 from scipy.linalg import solve_banded
 
 from networks.comparison.row import Row, spread
-from networks.contest.classical import timed
+from networks.contest.classical import clocked, timed
 from networks.descent import natural, objective
 from networks.losses import Part
 from networks.perceptron import MLP
@@ -162,8 +162,7 @@ def rows(seeds: Sequence[int]) -> list[Row]:
 
     def row(name, title, unknowns, solve, seeds=(0,)):
         first, compiling, seconds = timed(lambda: solve(seeds[0]), 1)
-        others = [timed(lambda s=seed: solve(s), 0) for seed in seeds[1:]]
-        runs = [(first, seconds), *((found, whole) for found, whole, _ in others)]
+        runs = [(first, seconds), *(clocked(lambda s=seed: solve(s)) for seed in seeds[1:])]
         apart = [found - truth for found, _ in runs]
         return Row(
             method=name,

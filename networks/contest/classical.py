@@ -17,21 +17,17 @@ POINTS = 1000
 """At which solutions are evaluated for the clock."""
 
 
-def timed(function: Callable[[], Any], again: int = 5) -> tuple[Any, float, float]:
-    """What a function returns, by how much its first call took longer than later ones, and those (median).
-
-    With none of them the seconds of the call, and nan.
-    """
+def clocked(function: Callable[[], Any]) -> tuple[Any, float]:
+    """What a function returns, and the seconds it took."""
     clock = time.perf_counter()
-    found = function()
-    first, later = time.perf_counter() - clock, []
-    for _ in range(again):
-        clock = time.perf_counter()
-        found = function()
-        later.append(time.perf_counter() - clock)
-    if not later:
-        return found, first, float("nan")
-    return found, max(0.0, first - float(np.median(later))), float(np.median(later))
+    return function(), time.perf_counter() - clock
+
+
+def timed(function: Callable[[], Any], again: int = 5) -> tuple[Any, float, float]:
+    """What a function returns, by how much its first call took longer than later ones, and those (median)."""
+    found, first = clocked(function)
+    later = float(np.median([clocked(function)[1] for _ in range(again)]))
+    return found, max(0.0, first - later), later
 
 
 def row(

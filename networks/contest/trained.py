@@ -37,6 +37,11 @@ def extreme(box: Any, seed: int) -> nnx.Module:
     return LocalNet(windows(box, 4), (24,), seed=seed, features=True, steep=2.0)
 
 
+def fine(box: Any, seed: int) -> nnx.Module:
+    cover = windows(box, 15 if len(box) == 2 else 6)
+    return LocalNet(cover, (12,), seed=seed, features=True, steep=2.0)
+
+
 def moving(box: Any, seed: int) -> nnx.Module:
     return ManifoldNet.on([splines(box, 12, degree=3)], seed=seed)
 
@@ -54,6 +59,7 @@ WAYS = {
         Method("local", "local networks (FBPINN form), Adam", local, "energy", "adam", 20_000),
         Method("one", "one perceptron of as many weights, Adam", one, "energy", "adam", 20_000),
         Method("extreme", "extreme learning on windows", extreme, "residual", "alternating", 1),
+        Method("fine", "extreme learning on smaller windows", fine, "residual", "alternating", 1),
         Method("kan", "Kolmogorov-Arnold (KAN), natural gradient", kolmogorov, "energy", "natural", 200),
         Method("moving", "cubic splines, moving knots", moving, "energy", "alternating", 100),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from networks.comparison.row import Row
 from networks.contest import allen_cahn, classical, many_dimensions, problems
@@ -18,7 +19,7 @@ SECONDS = 1.0
 CLASSICAL = ("hats", "spectral", "differences", "manifold")
 ON_A_PLANE = tuple(WAYS)
 IN_SPACE = ("pinn", "pinn_natural", "ritz_natural")
-QUICK = ("pinn_natural", "local", "one", "extreme")
+QUICK = ("pinn_natural", "local", "one", "extreme", "fine")
 COLUMNS = (
     "problem",
     "method",
@@ -134,7 +135,7 @@ def draw(found: Measured) -> Figure:
     for group in points.values():
         for method, title, *_ in group:
             titles.setdefault(method, title.split(",")[0] if method in CLASSICAL else title)
-    marks = dict(zip(titles, cycle("osD^vP*X<>hdp"), strict=False))
+    marks = dict(zip(titles, cycle("osD^vP*X<>hdp8H"), strict=False))
     for panel, (name, group) in zip(axes, points.items(), strict=False):
         for method, _, seconds, error, least, largest in group:
             colour = "#1b4f72" if method in CLASSICAL or method == "separable" else "#c0392b"
@@ -154,6 +155,8 @@ def draw(found: Measured) -> Figure:
             ylabel="relative L2 error",
         )
         panel.set_title(name, fontsize=9)
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.yaxis.set_minor_formatter(NullFormatter())
         panel.grid(alpha=0.3, linewidth=0.5)
     for panel in axes[len(points) :]:
         panel.set_visible(False)

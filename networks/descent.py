@@ -1,11 +1,11 @@
 """Ways downhill: first-order methods of optax, natural gradients, and linear solves that alternate with them.
 
-Each is a pair of pure functions, `init(z) -> state` and `step(z, state, loss, number, other) -> (z, state,
+Each is a pair of pure functions, `init(z) -> state` and `step(z, state, loss, number, others) -> (z, state,
 value)`, with the weights of a network as one vector z, a loss that may have other points at every step, and
-the `other` loss that is the same in points of its own.
+`others` that are the same in points of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +20,16 @@ from nmm.errors import InputError
 
 OPTIMISERS = ("adam", "lbfgs", "natural", "alternating")
 EXACT = ("lbfgs", "natural", "alternating")
-"""Those that want their points exact for degree 2, as they go to the bottom of what they are given."""
+"""Those that want the fine points, as they go to the bottom of what they are given."""
 
 DENSE = 1500
 """Up to so many weights natural gradients are found by eigenvalues, beyond by conjugate gradients."""
 
 HELD_FOR = {"lbfgs": 100}
 """For how many steps an optimiser keeps its points."""
+
+AT_ONCE = 10_000
+"""About how many fields are differentiated at once: more of them do not fit the caches."""
 
 DAMPINGS = 20
 """Steps that natural gradients choose from."""
@@ -90,7 +93,7 @@ def schedule(rate: float, steps: int) -> optax.Schedule:
 def first_order(rule: optax.GradientTransformation) -> Descent:
     """A gradient transformation of optax."""
 
-    def step(z, state, loss: Objective, number, other: Objective):
+    def step(z, state, loss: Objective, number, others):
         value, slope = jax.value_and_grad(loss)(z)
         change, state = rule.update(slope, state, z)
         return optax.apply_updates(z, change), state, value
@@ -103,7 +106,7 @@ def lbfgs() -> Descent:
     rule = optax.lbfgs(memory_size=20)
     hold = HELD_FOR["lbfgs"]
 
-    def step(z, state, loss: Objective, number, other: Objective):
+    def step(z, state, loss: Objective, number, others):
         fresh = rule.init(z)
         state = jax.tree.map(lambda a, b: jnp.where(number % hold == 0, a, b), fresh, state)
         value, slope = optax.value_and_grad_from_state(loss)(z, state=state)
@@ -117,15 +120,18 @@ def natural(linear: np.ndarray) -> Descent:
     """Natural gradients of the loss itself (Müller and Zeinhofer 2023, arXiv 2302.13163), damped.
 
     The metric is the curvature of the convex function, pulled back to the weights: for an energy its own
-    inner product, for a mean of squares Gauss-Newton. Among steps of different damping the best is taken, as
-    judged in other points than it was made from: else each step would fit the points that it knows. And no
+    inner product, for a mean of squares Gauss-Newton. The gradient is cheaper than the metric and averages
+    over several draws of points. Among steps of different damping the best is taken, as judged in further
+    draws: else each step would fit the points that it knows. And no
     inner weight moves by more than `TRUST`: a neuron that turns steep at once is a jump, whose energy lies on
     a line that no points see.
     """
 
-    def step(z, state, loss: Objective, number, other: Objective):
-        ways = damped(loss, z) if len(z) <= DENSE else scaled(matrix_free(loss, z))
-        values = jax.lax.map(lambda way: other(z + way), ways)
+    def step(z, state, loss: Objective, number, others):
+        more, judges = others[::2], others[1::2]
+        gradient = jax.grad(lambda z: mean([loss, *more], z))(z)
+        ways = (damped if len(z) <= DENSE else matrix_free)(loss, z, gradient)
+        values = jax.lax.map(lambda way: mean(judges, z + way), ways)
         far = jnp.max(jnp.where(linear, 0.0, jnp.abs(ways)), -1) > TRUST
         best = jnp.argmin(jnp.where(jnp.isfinite(values) & ~far, values, jnp.inf))
         return z + ways[best], state, values[0]
@@ -133,9 +139,14 @@ def natural(linear: np.ndarray) -> Descent:
     return Descent(lambda z: (), step, by_eigenvalues=True)
 
 
-def damped(loss: Objective, z: jax.Array) -> jax.Array:
+def mean(losses: Sequence[Objective], z: jax.Array) -> jax.Array:
+    """Their mean."""
+    return jnp.mean(jnp.stack([loss(z) for loss in losses]))
+
+
+def damped(loss: Objective, z: jax.Array, gradient: jax.Array) -> jax.Array:
     """No step, and steps −(G + μ)⁻¹g (k, n) of different damping μ."""
-    gram, gradient = normal_equations(loss, z)
+    gram, _ = normal_equations(loss, z)
     values, vectors = jnp.linalg.eigh(gram)
     part = vectors.T @ gradient
     least = len(gram) * jnp.finfo(gram.dtype).eps
@@ -144,17 +155,12 @@ def damped(loss: Objective, z: jax.Array) -> jax.Array:
     return jnp.concatenate([jnp.zeros_like(z)[None], ways])
 
 
-def scaled(way: jax.Array) -> jax.Array:
-    """No step, and 2^-k `way`."""
-    lengths = jnp.append(0.0, 0.5 ** jnp.arange(DAMPINGS)).astype(way.dtype)
-    return lengths[:, None] * way
-
-
 def normal_equations(loss: Objective, z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Curvature G (n, n) of a loss, seen through the fields, and its gradient (n,)."""
     forward, curved, slope = linearised(loss, z)
-    columns = jax.lax.map(forward, jnp.eye(len(z), dtype=z.dtype), batch_size=32)
-    bent = jax.lax.map(curved, columns, batch_size=32)
+    many = max(1, min(32, AT_ONCE // len(slope)))
+    columns = jax.lax.map(forward, jnp.eye(len(z), dtype=z.dtype), batch_size=many)
+    bent = jax.lax.map(curved, columns, batch_size=many)
     return columns @ bent.T, columns @ slope
 
 
@@ -173,18 +179,19 @@ def spectrum(gram: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     return scale, *jnp.linalg.eigh(gram * scale[:, None] * scale)
 
 
-def matrix_free(loss: Objective, z: jax.Array, iterations: int = 100) -> jax.Array:
-    """The same step by conjugate gradients, damped by 1e-8 of the mean of the diagonal."""
-    forward, curved, slope = linearised(loss, z)
+def matrix_free(loss: Objective, z: jax.Array, gradient: jax.Array, iterations: int = 100) -> jax.Array:
+    """No step, and 2^-k −(G + μ)⁻¹g by conjugate gradients, μ being 1e-8 of the mean of the diagonal."""
+    forward, curved, _ = linearised(loss, z)
     backward = jax.linear_transpose(forward, z)
-    gradient = backward(slope)[0]
     sign = jax.random.rademacher(jax.random.key(0), z.shape, z.dtype)
-    mean = jnp.vdot(sign, backward(curved(forward(sign)))[0]) / len(z)
+    diagonal = jnp.vdot(sign, backward(curved(forward(sign)))[0]) / len(z)
 
     def gram(v):
-        return backward(curved(forward(v)))[0] + 1e-8 * mean * v
+        return backward(curved(forward(v)))[0] + 1e-8 * diagonal * v
 
-    return -jax.scipy.sparse.linalg.cg(gram, gradient, maxiter=iterations, tol=1e-8)[0]
+    way = -jax.scipy.sparse.linalg.cg(gram, gradient, maxiter=iterations, tol=1e-8)[0]
+    lengths = jnp.append(0.0, 0.5 ** jnp.arange(DAMPINGS)).astype(way.dtype)
+    return lengths[:, None] * way
 
 
 def alternating(rule: optax.GradientTransformation, linear: np.ndarray) -> Descent:
@@ -193,7 +200,7 @@ def alternating(rule: optax.GradientTransformation, linear: np.ndarray) -> Desce
     if not len(which):
         raise InputError("found no unknowns in which the network is linear", where="optimiser")
 
-    def step(z, state, loss: Objective, number, other: Objective):
+    def step(z, state, loss: Objective, number, others):
         z = exact(loss, z, which)
         value, slope = jax.value_and_grad(loss)(z)
         change: Any

@@ -5,7 +5,8 @@
 The minimum over the functions of a manifold is the classical solution; over a network it is another
 approximation of the same. H and q come from the boundary terms: q is a flux, traction or pressure, H = h and
 q = h v a Robin term, and H = β P, q = β P g holds the components P u at g, with the penalty β of
-`nmm.problem(dirichlet="penalty")`. Nitsche's terms need an inverse inequality, which a network does not obey.
+`nmm.problem(dirichlet="penalty")`. Nitsche's method adds −∫ t(u)·P(u − g) ds with the flux t, and has a β of
+its own. It needs an inverse inequality: the functions of a lattice obey one, those of a network do not.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,8 +23,25 @@ from nmm.physics.problem import Problem, check_values
 from nmm.physics.values import check_parameters, evaluate
 from nmm.pytrees import tree
 
-Fields = tuple[jax.Array, jax.Array, jax.Array]
-"""Values (n, c) and derivatives (n, c, 2) in the domain, and values (m, c) on its boundary."""
+Fields = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+"""Values (n, c) and derivatives (n, c, 2) in the domain, values (m, c) on its boundary, derivatives (k, c, 2)
+where Nitsche's method asks for a flux."""
+
+
+@tree()
+class Flux:
+    """Where Nitsche's method asks for a flux: points in the elements that give it, and what is held there.
+
+    `rows` (k,) of the points among those of the boundary, `normal` (k, 2), the projector P (k, c, c) and the
+    values g (k, c); `coefficients` of the model.
+    """
+
+    samples: Samples
+    coefficients: dict[str, jax.Array]
+    rows: jax.Array
+    normal: jax.Array
+    projector: jax.Array
+    given: jax.Array
 
 
 @tree("density", "components")
@@ -31,7 +49,8 @@ class Functional:
     """The energy of a problem; see `functional`.
 
     `coefficients` of the model and `force` (n, c) at the points of the domain; `stiffness` H (m, c, c) and
-    `load` q (m, c) at those of the boundary, where concentrated forces are points of weight 1.
+    `load` q (m, c) at those of the boundary, where concentrated forces are points of weight 1; the `flux` of
+    Nitsche's method, if it is asked for.
     """
 
     domain: Samples
@@ -42,6 +61,7 @@ class Functional:
     load: jax.Array
     density: Callable
     components: int
+    flux: Flux | None = None
 
     def __call__(self, u: Callable) -> jax.Array:
         """Energy of u(points (n, 2), element (n,)) -> (n, components), differentiable once in the points."""
@@ -49,17 +69,31 @@ class Functional:
 
     def fields(self, u: Callable) -> Fields:
         """What the energy needs of a function, linear in it."""
-        value, slope = value_and_slope(lambda x: u(x, self.domain.element), self.domain.points)
-        if not len(self.boundary.points):  # covers cannot tell the patches of no points
-            return value, slope, value[:0]
-        return value, slope, u(self.boundary.points, self.boundary.element)
+
+        def both(at: Samples) -> tuple[jax.Array, jax.Array]:
+            return value_and_slope(lambda x: u(x, at.element), at.points)
+
+        value, slope = both(self.domain)
+        on, steep = value[:0], slope[:0]
+        if len(self.boundary.points):  # covers cannot tell the patches of no points
+            on = u(self.boundary.points, self.boundary.element)
+        if self.flux is not None:
+            steep = both(self.flux.samples)[1]
+        return value, slope, on, steep
 
     def value(self, fields: Fields) -> jax.Array:
-        """The energy of fields: convex for the models of nmm, and quadratic for linear ones."""
-        value, slope, on = fields
+        """The energy of fields: quadratic for linear models of nmm, and convex unless there is a flux."""
+        value, slope, on, steep = fields
         inside = jax.vmap(self.density)(slope, self.coefficients) - jnp.sum(self.force * value, -1)
         along = jnp.einsum("nc,ncd,nd->n", on, self.stiffness, on) / 2 - jnp.sum(self.load * on, -1)
-        return jnp.dot(self.domain.weight, inside) + jnp.dot(self.boundary.weight, along)
+        total = jnp.dot(self.domain.weight, inside) + jnp.dot(self.boundary.weight, along)
+        if self.flux is None:
+            return total
+        flux = self.flux
+        stress = jax.vmap(jax.grad(self.density))(steep, flux.coefficients)
+        apart = jnp.einsum("ncd,nd->nc", flux.projector, on[flux.rows]) - flux.given
+        work = jnp.einsum("nc,nci,ni->n", apart, stress, flux.normal)
+        return total - jnp.dot(flux.samples.weight, work)
 
 
 def value_and_slope(u: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -72,14 +106,22 @@ def value_and_slope(u: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     return values, slopes
 
 
-def functional(problem: Problem, params: Mapping[str, Any] | None = None) -> Functional:
+def functional(
+    problem: Problem, params: Mapping[str, Any] | None = None, dirichlet: str = "penalty"
+) -> Functional:
     """The energy of a problem for given parameters, in the quadrature of nmm, made once on the host.
+
+    **Arguments:** `dirichlet`, how values are held: by "penalty", or by Nitsche's method, "nitsche", whose
+    energy has a minimum among the functions of the problem's own cover, as `ManifoldNet.on` makes them of
+    `lattice_cover(manifold)`.
 
     **Raises:** `InputError` for what is no sum over points: mean dilatation, enriched tips, borders between
     regions, a ghost penalty; `ParameterError` as `nmm.forward` does.
     """
     given = checked(problem, params)
-    points = jax.tree.map(jnp.asarray, quadrature(problem, given))
+    if dirichlet not in ("penalty", "nitsche"):
+        raise InputError(f'found dirichlet = "{dirichlet}", expected "penalty" or "nitsche"')
+    points = jax.tree.map(jnp.asarray, quadrature(problem, given, dirichlet == "nitsche"))
     return functional_on(problem, given, points)
 
 
@@ -136,8 +178,25 @@ def functional_on(
         jnp.concatenate([load for *_, load in terms]),
         model.density,
         c,
+        flux_on(problem, params, q) if q.hosts and hold else None,
     )
     return as_type(made, q.domain.points.dtype)
+
+
+def flux_on(problem: Problem, params: Mapping[str, Any], q: Quadrature) -> Flux:
+    """The flux of Nitsche's method in given points, traceable."""
+    found, rows, start = [], [], 0
+    for term, samples in zip(problem.terms, q.edges, strict=True):
+        if term.dirichlet:
+            found.append((samples.normal, *prescribed(problem, term, samples, params)))
+            rows.append(start + jnp.arange(len(samples.points)))
+        start += len(samples.points)
+    at = [Samples(h.points, h.element, h.weight, h.region, h.square) for h in q.hosts]
+    samples, there, normal_and_values = (
+        jax.tree.map(lambda *a: jnp.concatenate(a), *each)
+        for each in (at, [coefficients(problem, params, h) for h in q.hosts], found)
+    )
+    return Flux(samples, there, jnp.concatenate(rows), *normal_and_values)
 
 
 def as_type(arrays: Any, dtype: Any) -> Any:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from networks.boxes import BoxTask
-from networks.energy import Functional, value_and_slope
+from networks.energy import Fields, Functional, value_and_slope
+from networks.sampling import Samples
 from networks.task import Task
 from nmm.errors import InputError
 from nmm.manifold.locate import locate
@@ -80,13 +81,16 @@ class Fitted:
 
         return evaluate
 
-    def _on(self, functional: Functional) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def _on(self, functional: Functional) -> Fields:
         """The fields of an energy."""
-        value, slope = self._fields(functional.domain.points, functional.domain.element)
-        on = value[:0]
-        if len(functional.boundary.points):
-            on = self._fields(functional.boundary.points, functional.boundary.element)[0]
-        return jnp.asarray(value), jnp.asarray(slope), jnp.asarray(on)
+
+        def both(at: Samples) -> tuple[np.ndarray, np.ndarray]:
+            return self._fields(at.points, at.element)
+
+        value, slope = both(functional.domain)
+        on = both(functional.boundary)[0] if len(functional.boundary.points) else value[:0]
+        steep = slope[:0] if functional.flux is None else both(functional.flux.samples)[1]
+        return jnp.asarray(value), jnp.asarray(slope), jnp.asarray(on), jnp.asarray(steep)
 
     @cached_property
     def potential(self) -> float:

@@ -63,6 +63,11 @@ class ManifoldLayer(nnx.Module):
         """The cover, with its arrays as they are now."""
         return jax.tree.unflatten(self.structure, [a.get_value() for a in self.arrays])
 
+    @property
+    def learns(self) -> bool:
+        """Whether the arrays of the cover are parameters."""
+        return any(isinstance(array, nnx.Param) for array in self.arrays)
+
     def __call__(self, x: Any, element: Any = None) -> jax.Array:
         """Values (n, outputs) at points (n, inputs); `element` (n,) where the cover is that of a domain."""
         cover = self.cover

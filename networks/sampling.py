@@ -2,16 +2,17 @@
 
 Points that stay where they are can be overfitted: a network lowers a sum over them without lowering the
 integral (Rivera et al. 2022, Comput. Methods Appl. Mech. Eng. 393, 114710). So they are drawn anew, in a way
-that stays exact for polynomials. Whole cells are triangles, and each gets a uniform random point with the two
-points that turn its barycentric coordinates (exact for degree 1), or is split at a random point into three
-with Gauss points in each (degree 2). A cut piece gets the three points that have its moments up to degree 2
-(see `nmm.manifold.quadrature`), turned about its centroid by a random angle. Stretches of boundary get a
-point and its mirror image, or two Gauss points on either side of a random point. What a network has learned
-is measured on triangles of everything, four times finer.
+that stays exact for polynomials, and there are two such ways. The coarse one: whole cells are triangles, and
+each gets a uniform random point with the two points that turn its barycentric coordinates (exact for degree
+1); a cut piece gets the three points that have its moments up to degree 2 (see `nmm.manifold.quadrature`),
+turned about its centroid by a random angle; a stretch of boundary gets a point and its mirror image. The fine
+one: triangles of everything, and stretches, are split at a random point, with Gauss points in every part
+(exact for degree 5, or 2 where triangles are many). What a network has learned is measured on triangles four
+times finer.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Any
 
 import jax
@@ -22,16 +23,26 @@ from nmm.manifold.locate import locate
 from nmm.manifold.manifold import Manifold
 from nmm.manifold.mesh import cell_corners
 from nmm.manifold.quadrature import segment_rule, triangle_points, triangulate
-from nmm.physics.boundary import Term
-from nmm.physics.edges import Edge
 from nmm.physics.problem import Problem
 from nmm.physics.values import Places
 from nmm.pytrees import tree
 from nmm.results.errors import energy_rule
+from nmm.solve.assemble import assemble
 from nmm.solve.boundary import PENALTY, held_at
 
 JUDGED = 4
 """Into how many parts the rule that judges cuts each side of a training triangle."""
+
+LINE, SHARES = segment_rule(2)
+SEGMENT = np.stack([1 - LINE, 1 + LINE], -1) / 2, SHARES / 2
+TRIANGLE = {2: (np.full((3, 3), 1 / 6) + np.eye(3) / 2, np.full(3, 1 / 3)), 5: triangle_points(3)}
+"""Barycentric points and weights: on a segment, exact for degree 5, and on a triangle by degree."""
+
+COARSE = 1
+"""The degree of what is drawn where points need not be fine."""
+
+FEW = 1000
+"""Up to so many triangles fine points are exact for degree 5, beyond for degree 2."""
 
 
 @tree()
@@ -52,11 +63,15 @@ class Samples:
 
 @tree()
 class Quadrature:
-    """Samples of the domain, of each boundary term, and of the point loads (of weight 1)."""
+    """Samples of the domain, of each boundary term, and of the point loads (of weight 1).
+
+    `hosts`, with Nitsche's method: the points of each Dirichlet term in the elements that give its flux.
+    """
 
     domain: Samples
     edges: tuple[Samples, ...]
     loads: Samples
+    hosts: tuple[Samples, ...] = ()
 
 
 @tree()
@@ -83,15 +98,15 @@ class Strata:
         points = jnp.einsum("nqk,nkd->nqd", places, self.corners).reshape(-1, 2)
         return gathered(self, points, self.sizes[:, None] * share)
 
-    def draw(self, key: Any, fine: bool) -> Samples:
-        """Random points: as many in each as it has corners, or on both sides of a random point."""
+    def draw(self, key: Any, degree: int) -> Samples:
+        """Random points: one for each corner, or a Gauss rule in the parts made by a random point."""
         count, corners = self.corners.shape[:2]
         draw = jax.random.exponential(key, (count, corners), self.corners.dtype)
         at = draw / draw.sum(-1, keepdims=True)
-        if not fine:
+        if degree == COARSE:
             turned = jnp.stack([jnp.roll(at, shift, -1) for shift in range(corners)], 1)
             return self.samples(turned, jnp.full((count, corners), 1 / corners, at.dtype))
-        bary, weight = GAUSS[corners]
+        bary, weight = SEGMENT if corners == 2 else TRIANGLE[degree]
         whole = jnp.eye(corners, dtype=at.dtype)
         vertices = jnp.stack(
             [
@@ -107,11 +122,10 @@ class Strata:
     def gauss(self, parts: int) -> Samples:
         """Gauss points in equal parts, `parts` along each side."""
         if self.corners.shape[1] == 2:
-            nodes, weights = segment_rule(2)
-            along = ((nodes + 1) / 2 + np.arange(parts)[:, None]).ravel() / parts
-            places, share = np.stack([1 - along, along], -1), np.tile(weights / 2, parts) / parts
+            along = ((LINE + 1) / 2 + np.arange(parts)[:, None]).ravel() / parts
+            places, share = np.stack([1 - along, along], -1), np.tile(SHARES / 2, parts) / parts
         else:
-            bary, weight = triangle_points(3)
+            bary, weight = TRIANGLE[5]
             places = np.einsum("qk,tkc->tqc", bary, parted(parts)).reshape(-1, 3)
             share = np.tile(weight, parts**2) / parts**2
         many = len(self.corners)
@@ -142,12 +156,13 @@ class Rings:
         return gathered(self, points, jnp.repeat(self.area[:, None] / 3, 3, 1))
 
 
-@tree("fine")
+@tree("degree")
 class Ground:
     """Where a problem is trained and judged.
 
     `whole` cells as triangles; cut `pieces`, and their triangles `cut`; the stretches of each boundary term;
-    point loads. `fine`: whether what is drawn is exact for degree 2.
+    point loads. `degree`: of the polynomials that are integrated exactly. `hosts`: the stretches of Dirichlet
+    terms, for Nitsche's method, by the number of the term.
     """
 
     whole: Strata
@@ -155,27 +170,26 @@ class Ground:
     cut: Strata
     edges: tuple[Strata, ...]
     loads: Samples
-    fine: bool = False
+    degree: int = COARSE
+    hosts: dict[int, Strata] = field(default_factory=dict)
 
     def draw(self, key: Any) -> Quadrature:
         """Random points of the domain and of its boundary."""
         first, second, *rest = jax.random.split(key, 2 + len(self.edges))
-        domain = joined(self.whole.draw(first, self.fine), self.pieces.draw(second))
-        edges = tuple(edge.draw(k, self.fine) for edge, k in zip(self.edges, rest, strict=True))
-        return Quadrature(domain, edges, self.loads)
+        if self.degree == COARSE:
+            cut = self.pieces.draw(second)
+        else:
+            cut = self.cut.draw(second, self.degree)
+        domain = joined(self.whole.draw(first, self.degree), cut)
+        edges = tuple(edge.draw(k, self.degree) for edge, k in zip(self.edges, rest, strict=True))
+        hosts = tuple(host.draw(rest[number], self.degree) for number, host in self.hosts.items())
+        return Quadrature(domain, edges, self.loads, hosts)
 
     def gauss(self, parts: int = JUDGED) -> Quadrature:
         """The rule that judges."""
         domain = joined(self.whole.gauss(parts), self.cut.gauss(parts))
-        return Quadrature(domain, tuple(edge.gauss(parts) for edge in self.edges), self.loads)
-
-
-OFF = np.sqrt(3) / 6
-GAUSS = {
-    2: (np.array([[0.5 + OFF, 0.5 - OFF], [0.5 - OFF, 0.5 + OFF]]), np.full(2, 1 / 2)),
-    3: (np.full((3, 3), 1 / 6) + np.eye(3) / 2, np.full(3, 1 / 3)),
-}
-"""Barycentric points and weights on a segment (exact for degree 3) and on a triangle (degree 2)."""
+        edges = tuple(edge.gauss(parts) for edge in self.edges)
+        return Quadrature(domain, edges, self.loads, tuple(host.gauss(parts) for host in self.hosts.values()))
 
 
 def gathered(strata: Any, points: Any, weight: Any) -> Samples:
@@ -217,34 +231,40 @@ def places(problem: Problem, samples: Samples) -> Places:
     )
 
 
-def quadrature(problem: Problem, params: Mapping[str, Any]) -> Quadrature:
+def quadrature(problem: Problem, params: Mapping[str, Any], nitsche: bool = False) -> Quadrature:
     """The points in which nmm integrates a problem."""
     manifold = problem.manifold
     element, xi, weight = energy_rule(manifold, problem.fine)
     points = manifold.user_points(manifold.element_cells()[element], xi)
-    edges = []
-    for term, edge in zip(problem.terms, problem.edges, strict=True):
+    edges, hosts = [], []
+    for term, edge, penalty in zip(
+        problem.terms, problem.edges, penalties(problem, params, nitsche), strict=True
+    ):
         on = len(manifold.whole_list) + edge.piece
-        at = Samples(edge.points, on, edge.weight, *labels(manifold, on), edge.normal)
-        penalty = penalties(problem, term, edge, params) if term.dirichlet else None
-        edges.append(replace(at, penalty=penalty))
+        edges.append(Samples(edge.points, on, edge.weight, *labels(manifold, on), edge.normal, penalty))
+        if nitsche and term.dirichlet:
+            hosts.append(Samples(edge.points, edge.host, edge.weight, *labels(manifold, edge.host)))
     domain = Samples(points, element, weight, *labels(manifold, element))
-    return Quadrature(domain, tuple(edges), point_loads(problem))
+    return Quadrature(domain, tuple(edges), point_loads(problem), tuple(hosts))
 
 
-def ground(problem: Problem, params: Mapping[str, Any], fine: bool = False) -> Ground:
+def ground(problem: Problem, params: Mapping[str, Any], fine: bool = False, nitsche: bool = False) -> Ground:
     """Where a problem is trained and judged, made once on the host."""
     manifold = problem.manifold
-    edges = []
-    for number, term in enumerate(problem.terms):
+    edges, hosts = [], {}
+    for number, penalty in enumerate(penalties(problem, params, nitsche)):
         ends, which = stretches(problem, number)
         edge = problem.edges[number]
-        on = len(manifold.whole_list) + edge.piece[which[:, 0]]
-        penalty = None
-        if term.dirichlet:
-            penalty = penalties(problem, term, edge, params)[which].max(1)
-        edges.append(Strata(ends, on, *labels(manifold, on), edge.normal[which[:, 0]], penalty))
-    made = Ground(*domain_strata(manifold), tuple(edges), point_loads(problem), fine)
+        first = which[:, 0]
+        on = len(manifold.whole_list) + edge.piece[first]
+        penalty = None if penalty is None else penalty[which].max(1)
+        edges.append(Strata(ends, on, *labels(manifold, on), edge.normal[first], penalty))
+        if nitsche and problem.terms[number].dirichlet:
+            hosts[number] = Strata(ends, edge.host[first], *labels(manifold, edge.host[first]))
+    whole, pieces, cut = domain_strata(manifold)
+    few = len(whole.corners) + len(cut.corners) <= FEW
+    degree = COARSE if not fine else 5 if few else 2
+    made = Ground(whole, pieces, cut, tuple(edges), point_loads(problem), degree, hosts)
     return jax.tree.map(jnp.asarray, made)
 
 
@@ -300,9 +320,17 @@ def stretches(problem: Problem, number: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([first, first + 2 * slope], 1), which
 
 
-def penalties(problem: Problem, term: Term, edge: Edge, params: Mapping[str, Any]) -> np.ndarray:
-    """β (n,) of `nmm.problem(dirichlet="penalty")` at the points of a Dirichlet term."""
-    return PENALTY * held_at(problem, term, edge, params).stiffness / problem.manifold.grid.h
+def penalties(problem: Problem, params: Mapping[str, Any], nitsche: bool) -> list[np.ndarray | None]:
+    """β (n,) at the points of each Dirichlet term: Nitsche's, or that of `dirichlet="penalty"`."""
+    pairs = list(zip(problem.terms, problem.edges, strict=True))
+    if nitsche and any(term.dirichlet for term in problem.terms):
+        beta = assemble(replace(problem, dirichlet="nitsche"), params).beta
+        return [beta[edge.host] if term.dirichlet else None for term, edge in pairs]
+    h = problem.manifold.grid.h
+    return [
+        PENALTY * held_at(problem, term, edge, params).stiffness / h if term.dirichlet else None
+        for term, edge in pairs
+    ]
 
 
 def point_loads(problem: Problem) -> Samples:

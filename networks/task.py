@@ -23,7 +23,8 @@ from networks.losses import (
     weak_part,
     weights_of,
 )
-from networks.physical import lattice_cover
+from networks.manifold_net import ManifoldNet
+from networks.physical import LatticeCover, lattice_cover
 from networks.sampling import JUDGED, Ground, Quadrature, ground
 from networks.scale import along, size
 from networks.trial import Trial, check_output, trial
@@ -31,7 +32,7 @@ from nmm.errors import InputError
 from nmm.manifold.locate import locate
 from nmm.physics.problem import Problem
 
-BOUNDARIES = ("exact", "penalty")
+BOUNDARIES = ("exact", "penalty", "nitsche")
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,8 @@ def reference_energy(functional: Functional, u: Any) -> float:
     value = np.nan_to_num(u.at(inside)).reshape(-1, c)
     slope = np.nan_to_num(u.gradient(inside)).reshape(-1, c, 2)
     edge = np.nan_to_num(u.at(on)).reshape(-1, c) if len(on) else np.zeros((0, c))
-    return float(functional.value((jnp.asarray(value), jnp.asarray(slope), jnp.asarray(edge))))
+    fields = (jnp.asarray(value), jnp.asarray(slope), jnp.asarray(edge), jnp.zeros((0, c, 2)))
+    return float(replace(functional, flux=None).value(fields))
 
 
 def task(
@@ -134,6 +136,8 @@ def task(
         raise InputError(f'found the boundary "{boundary}", expected one of {", ".join(BOUNDARIES)}')
     if ("data" in weights) != (data is not None):
         raise InputError('data and the loss "data" belong together', where="data")
+    if boundary == "nitsche":
+        check_linear(problem, nets, weights)
     given = checked(problem, params)
     if not any(term.dirichlet or term.kind == "robin" for term in problem.terms):
         raise InputError(
@@ -148,13 +152,28 @@ def task(
         nets, problem.model.components, ansatz=shape, params=given, functions=known, held=exact
     )
     dtype = start.dtype
-    where = as_type(ground(problem, given, fine), dtype)
+    where = as_type(ground(problem, given, fine, boundary == "nitsche"), dtype)
     one = jax.tree.map(lambda a: a[0], rest)
     check_output(made, start[0], one, where.cut.corners[:3, 0], where.cut.element[:3])
     made = replace(made, scale=typical(shape, given, where, exact))
     found = None if data is None else located(problem, measurements(*data, std=std), dtype)
     cover = as_type(lattice_cover(problem.manifold), dtype) if "weak" in weights else None
     return Task(made, weights, start, rest, (where, found, cover), reference)
+
+
+def check_linear(problem: Problem, nets: Sequence[nnx.Module], weights: Mapping[str, float]):
+    """**Raises:** `InputError` for networks whose functions may obey no inverse inequality."""
+    for net in nets:
+        layers = net.layers if isinstance(net, ManifoldNet) else []
+        covers = [layer.cover for layer in layers if not layer.learns]
+        here = [c for c in covers if isinstance(c, LatticeCover) and c.host.manifold is problem.manifold]
+        if len(layers) != 1 or not here or list(weights) != ["energy"]:
+            raise InputError(
+                "Nitsche's method is for the energy of one manifold layer on the problem's own cover, "
+                "ManifoldNet.on([lattice_cover(manifold)], learn=False)",
+                where="boundary",
+                hint='choose "exact" or "penalty"',
+            )
 
 
 def data_task(data: tuple[Any, Any], nets: Sequence[nnx.Module], std: Any) -> Task:

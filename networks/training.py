@@ -27,6 +27,9 @@ LOOK = 0.5
 BUFFER = 1000
 """Most steps between two looks."""
 
+DRAWS = 5
+"""Draws of points that a step may use; those that go down along a gradient use the first."""
+
 SETTLED = 1e-4
 """Training may end early when the mean loss over a tenth of the steps falls by less than this share."""
 
@@ -115,11 +118,11 @@ def fit(
     `optimiser`, "adam" along a cosine from `rate`, "lbfgs", "natural" (natural gradients, exact up to 1500
     weights and matrix-free beyond), "alternating" (a linear solve for the output, Adam for the rest), or a
     gradient transformation of optax. `seconds`, when to stop at the latest, compilation apart. `boundary`:
-    values are held "exact", by construction, or by "penalty". `functions` of points (n, 2) -> (n,) join the
-    network with coefficients of their own. `data` (points, values) with standard deviations `std`.
-    `reference`, a solution of nmm: training ends when its energy is undercut. `settle`: end early when the
-    loss does. `checkpoint`, a folder to go on from after an interruption. `progress(step, steps, loss)` is
-    called now and then.
+    values are held "exact", by construction, by "penalty", or, for one manifold layer on the problem's own
+    cover, by "nitsche". `functions` of points (n, 2) -> (n,) join the network with coefficients of their
+    own. `data` (points, values) with standard deviations `std`. `reference`, a solution of nmm: training ends
+    when its energy is undercut. `settle`: end early when the loss does. `checkpoint`, a folder to go on from
+    after an interruption. `progress(step, steps, loss)` is called now and then.
 
     **Raises:** `InputError` for what no energy of one function has (see `functional`), values that cannot be
     held by construction (see `ansatz`), a body that nothing holds, or a network that does not fit.
@@ -294,11 +297,11 @@ def steps_of(given: Task | BoxTask, way: Descent, z, inner, key, first, count, r
         z, inner, losses = carry
         number = first + i
         now = jax.random.fold_in(jax.random.wrap_key_data(key), number // way.hold)
-        goals = [
+        goal, *others = (
             objective(given.part(part, shared), lambda z: given.trial.function(z, rest))
-            for part in jax.random.split(now)
-        ]
-        z, inner, value = way.step(z, inner, goals[0], number, goals[1])
+            for part in jax.random.split(now, DRAWS)
+        )
+        z, inner, value = way.step(z, inner, goal, number, others)
         return z, inner, losses.at[i].set(value.astype(z.dtype))
 
     return jax.lax.fori_loop(0, count, body, (z, inner, jnp.zeros(BUFFER, z.dtype)))

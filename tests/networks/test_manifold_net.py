@@ -29,13 +29,19 @@ CLASSICAL = {
 }
 
 
+HELD = [nmm.value("outline", "x"), nmm.flux("hole 0", "q*y")]
+
+
+@pytest.mark.parametrize("dirichlet", ["penalty", "nitsche"])
 @pytest.mark.parametrize("case", CLASSICAL)
-def test_one_layer_on_a_lattice_is_the_classical_method(case):
+def test_one_layer_on_a_lattice_is_the_classical_method(case, dirichlet):
     lattice, model, terms, params = CLASSICAL[case]
+    if dirichlet == "nitsche" and terms is ROBIN:
+        terms = HELD
     manifold = nmm.cut(CRACKED, nmm.lattice(cells=5, **lattice))
-    problem = nmm.problem(manifold, model, terms, dirichlet="penalty")
+    problem = nmm.problem(manifold, model, terms, dirichlet=dirichlet)
     solution = nmm.forward(problem)(params)
-    energy = functional(problem, params)
+    energy = functional(problem, params, dirichlet)
     cover = lattice_cover(manifold)
     start = ManifoldNet.on([cover], model.components, lattice.get("order", 0), learn=False)
     expected = solution.at(POINTS).reshape(len(POINTS), -1)

@@ -30,12 +30,17 @@ def problem(cells=6, model=None, terms=HELD, domain=PLATE, **lattice):
 
 
 @pytest.mark.parametrize("lattice", [{}, dict(shape="triangle"), dict(weights="bspline", degree=2)])
-def test_points_drawn_integrate_linear_functions_exactly_and_lie_in_their_elements(lattice):
-    where = ground(problem(**lattice), {})
+def test_points_drawn_integrate_polynomials_exactly_and_lie_in_their_elements(lattice):
+    where = ground(problem(**lattice), {}, fine=True)
+    assert where.degree == 5
     judge = jax.jit(lambda where: where.gauss(2).domain)(where)
-    for fine in (False, True):
-        drawn = jax.jit(Ground.draw)(replace(where, fine=fine), jax.random.key(3)).domain
-        for function in (lambda x: jnp.ones(len(x)), lambda x: x[:, 0] - 2 * x[:, 1]):
+    for degree in (1, 2, 5):
+        drawn = jax.jit(Ground.draw)(replace(where, degree=degree), jax.random.key(3)).domain
+        for power in range(degree + 1):
+
+            def function(x, power=power):
+                return (x[:, 0] - 2 * x[:, 1] + 0.3) ** power
+
             expected = judge.weight @ function(judge.points)
             assert drawn.weight @ function(drawn.points) == pytest.approx(float(expected), rel=1e-12)
         assert (np.bincount(drawn.element) > 0).all()
@@ -55,6 +60,20 @@ def test_a_known_function_that_is_the_solution_leaves_nothing_to_learn():
     z = jnp.zeros(made.trial.size).at[-1].set(1 / made.trial.scale)
     found = Fitted(made, z, jax.tree.map(lambda a: a[0], made.rest))
     assert found.errors(value)["h1"] < 1e-12
+
+
+def test_nitsche_holds_values_of_one_layer_on_the_cover_and_of_nothing_else():
+    """In random points, exact for these polynomials, the solve is that of nmm."""
+    where = problem(5, nmm.poisson(1.5, source=1.0), [nmm.value("outline", "x"), nmm.flux("hole 0", 0.3)])
+    on = lattice_cover(where.manifold)
+    how = dict(boundary="nitsche", optimiser="alternating", steps=1)
+    found = fit(where, ManifoldNet.on([on], learn=False), **how)
+    expected = nmm.forward(where)()
+    points = np.random.default_rng(0).uniform(-0.4, 0.4, (200, 2))
+    np.testing.assert_allclose(found.solution.at(points), expected.at(points), rtol=0, atol=1e-9)
+    for net in (ManifoldNet.on([on], learn=True), MLP(where.manifold.box, (4,))):
+        with pytest.raises(nmm.InputError, match="Nitsche"):
+            fit(where, net, **how)
 
 
 def test_points_are_others_at_every_draw():
@@ -300,7 +319,7 @@ def test_losses_have_derivatives_by_the_weights(loss):
     [
         (dict(loss="energies"), "expected one of energy"),
         (dict(optimiser="sgd"), "expected one of adam"),
-        (dict(boundary="nitsche"), "expected one of exact"),
+        (dict(boundary="weak"), "expected one of exact"),
         (dict(loss="data"), "belong together"),
         (dict(net=lambda x: x), "expected a flax nnx module"),
         (dict(net=MLP((0, 0, 1, 1), (3,), outputs=2)), "expected"),

@@ -1,11 +1,11 @@
 """Ways downhill: first-order methods of optax, natural gradients, and linear solves that alternate with them.
 
-Each is a pair of pure functions, `init(z) -> state` and `step(z, state, loss, number, others) -> (z, state,
-value)`, with the weights of a network as one vector z, a loss that may have other points at every step, and
-`others` that are the same in points of their own.
+Each is a pair of pure functions, `init(z) -> state` and `step(z, state, loss, keys, number) -> (z, state,
+value)`, with the weights of a network as one vector z, and the loss in points drawn by a key, `loss(key)`,
+for any of the step's `keys`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,10 @@ HELD_FOR = {"lbfgs": 100}
 AT_ONCE = 10_000
 """About how many fields are differentiated at once: more of them do not fit the caches."""
 
+DRAWS = 5
+"""Draws of points for a step: natural gradients average their gradient over the first three, and judge their
+ways by the others."""
+
 DAMPINGS = 20
 """Steps that natural gradients choose from."""
 
@@ -50,6 +54,10 @@ class Objective:
 
     def __call__(self, z: jax.Array) -> jax.Array:
         return self.value(self.fields(z))
+
+
+Loss = Callable[[jax.Array], Objective]
+"""A loss in the points that are drawn by a key."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +101,8 @@ def schedule(rate: float, steps: int) -> optax.Schedule:
 def first_order(rule: optax.GradientTransformation) -> Descent:
     """A gradient transformation of optax."""
 
-    def step(z, state, loss: Objective, number, others):
-        value, slope = jax.value_and_grad(loss)(z)
+    def step(z, state, loss: Loss, keys, number):
+        value, slope = jax.value_and_grad(loss(keys[0]))(z)
         change, state = rule.update(slope, state, z)
         return optax.apply_updates(z, change), state, value
 
@@ -106,11 +114,12 @@ def lbfgs() -> Descent:
     rule = optax.lbfgs(memory_size=20)
     hold = HELD_FOR["lbfgs"]
 
-    def step(z, state, loss: Objective, number, others):
+    def step(z, state, loss: Loss, keys, number):
         fresh = rule.init(z)
         state = jax.tree.map(lambda a, b: jnp.where(number % hold == 0, a, b), fresh, state)
-        value, slope = optax.value_and_grad_from_state(loss)(z, state=state)
-        change, state = rule.update(slope, state, z, value=value, grad=slope, value_fn=loss)
+        here = loss(keys[0])
+        value, slope = optax.value_and_grad_from_state(here)(z, state=state)
+        change, state = rule.update(slope, state, z, value=value, grad=slope, value_fn=here)
         return optax.apply_updates(z, change), state, value
 
     return Descent(rule.init, step, hold)
@@ -120,28 +129,27 @@ def natural(linear: np.ndarray) -> Descent:
     """Natural gradients of the loss itself (Müller and Zeinhofer 2023, arXiv 2302.13163), damped.
 
     The metric is the curvature of the convex function, pulled back to the weights: for an energy its own
-    inner product, for a mean of squares Gauss-Newton. The gradient is cheaper than the metric and averages
+    inner product, for a mean of squares Gauss-Newton. The gradient is cheaper than the metric and is a mean
     over several draws of points. Among steps of different damping the best is taken, as judged in further
-    draws: else each step would fit the points that it knows. And no
-    inner weight moves by more than `TRUST`: a neuron that turns steep at once is a jump, whose energy lies on
-    a line that no points see.
+    draws: else each step would fit the points that it knows. And no inner weight moves by more than `TRUST`:
+    a neuron that turns steep at once is a jump, whose energy lies on a line that no points see.
     """
 
-    def step(z, state, loss: Objective, number, others):
-        more, judges = others[::2], others[1::2]
-        gradient = jax.grad(lambda z: mean([loss, *more], z))(z)
-        ways = (damped if len(z) <= DENSE else matrix_free)(loss, z, gradient)
-        values = jax.lax.map(lambda way: mean(judges, z + way), ways)
+    def step(z, state, loss: Loss, keys, number):
+        drawn, judges = jnp.split(keys, [(len(keys) + 1) // 2])
+        gradient = jax.lax.map(lambda key: jax.grad(loss(key))(z), drawn).mean(0)
+        ways = (damped if len(z) <= DENSE else matrix_free)(loss(keys[0]), z, gradient)
+
+        def judged(key):
+            there = loss(key)  # what does not depend on the way is found once
+            return jax.lax.map(lambda way: there(z + way), ways)
+
+        values = jax.lax.map(judged, judges).mean(0)
         far = jnp.max(jnp.where(linear, 0.0, jnp.abs(ways)), -1) > TRUST
         best = jnp.argmin(jnp.where(jnp.isfinite(values) & ~far, values, jnp.inf))
         return z + ways[best], state, values[0]
 
     return Descent(lambda z: (), step, by_eigenvalues=True)
-
-
-def mean(losses: Sequence[Objective], z: jax.Array) -> jax.Array:
-    """Their mean."""
-    return jnp.mean(jnp.stack([loss(z) for loss in losses]))
 
 
 def damped(loss: Objective, z: jax.Array, gradient: jax.Array) -> jax.Array:
@@ -200,9 +208,10 @@ def alternating(rule: optax.GradientTransformation, linear: np.ndarray) -> Desce
     if not len(which):
         raise InputError("found no unknowns in which the network is linear", where="optimiser")
 
-    def step(z, state, loss: Objective, number, others):
-        z = exact(loss, z, which)
-        value, slope = jax.value_and_grad(loss)(z)
+    def step(z, state, loss: Loss, keys, number):
+        here = loss(keys[0])
+        z = exact(here, z, which)
+        value, slope = jax.value_and_grad(here)(z)
         change: Any
         change, state = rule.update(jnp.where(linear, 0.0, slope), state, z)
         return optax.apply_updates(z, jnp.where(linear, 0.0, change)), state, value

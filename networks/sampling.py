@@ -2,13 +2,12 @@
 
 Points that stay where they are can be overfitted: a network lowers a sum over them without lowering the
 integral (Rivera et al. 2022, Comput. Methods Appl. Mech. Eng. 393, 114710). So they are drawn anew, in a way
-that stays exact for polynomials, and there are two such ways. The coarse one: whole cells are triangles, and
-each gets a uniform random point with the two points that turn its barycentric coordinates (exact for degree
-1); a cut piece gets the three points that have its moments up to degree 2 (see `nmm.manifold.quadrature`),
-turned about its centroid by a random angle; a stretch of boundary gets a point and its mirror image. The fine
-one: triangles of everything, and stretches, are split at a random point, with Gauss points in every part
-(exact for degree 5, or 2 where triangles are many). What a network has learned is measured on triangles four
-times finer.
+that stays exact for polynomials, of degree 1, 2 or 5. Whole cells are triangles, and each gets a uniform
+random point with the two points that turn its barycentric coordinates, or for a higher degree is split at a
+random point into three with Gauss points in each. A cut piece gets the three points that have its moments up
+to degree 2 (see `nmm.manifold.quadrature`), turned about its centroid by a random angle; for degree 5 it is
+triangles as well. Stretches of boundary get a point and its mirror image, or Gauss points on either side of a
+random point. What a network has learned is measured on triangles of everything, four times finer.
 """
 
 from collections.abc import Mapping
@@ -38,11 +37,8 @@ SEGMENT = np.stack([1 - LINE, 1 + LINE], -1) / 2, SHARES / 2
 TRIANGLE = {2: (np.full((3, 3), 1 / 6) + np.eye(3) / 2, np.full(3, 1 / 3)), 5: triangle_points(3)}
 """Barycentric points and weights: on a segment, exact for degree 5, and on a triangle by degree."""
 
-COARSE = 1
-"""The degree of what is drawn where points need not be fine."""
-
 FEW = 1000
-"""Up to so many triangles fine points are exact for degree 5, beyond for degree 2."""
+"""Up to so many triangles points may be exact for degree 5, beyond for degree 2."""
 
 
 @tree()
@@ -103,7 +99,7 @@ class Strata:
         count, corners = self.corners.shape[:2]
         draw = jax.random.exponential(key, (count, corners), self.corners.dtype)
         at = draw / draw.sum(-1, keepdims=True)
-        if degree == COARSE:
+        if degree == 1:
             turned = jnp.stack([jnp.roll(at, shift, -1) for shift in range(corners)], 1)
             return self.samples(turned, jnp.full((count, corners), 1 / corners, at.dtype))
         bary, weight = SEGMENT if corners == 2 else TRIANGLE[degree]
@@ -170,16 +166,13 @@ class Ground:
     cut: Strata
     edges: tuple[Strata, ...]
     loads: Samples
-    degree: int = COARSE
+    degree: int = 1
     hosts: dict[int, Strata] = field(default_factory=dict)
 
     def draw(self, key: Any) -> Quadrature:
         """Random points of the domain and of its boundary."""
         first, second, *rest = jax.random.split(key, 2 + len(self.edges))
-        if self.degree == COARSE:
-            cut = self.pieces.draw(second)
-        else:
-            cut = self.cut.draw(second, self.degree)
+        cut = self.cut.draw(second, self.degree) if self.degree > 2 else self.pieces.draw(second)
         domain = joined(self.whole.draw(first, self.degree), cut)
         edges = tuple(edge.draw(k, self.degree) for edge, k in zip(self.edges, rest, strict=True))
         hosts = tuple(host.draw(rest[number], self.degree) for number, host in self.hosts.items())
@@ -248,7 +241,7 @@ def quadrature(problem: Problem, params: Mapping[str, Any], nitsche: bool = Fals
     return Quadrature(domain, tuple(edges), point_loads(problem), tuple(hosts))
 
 
-def ground(problem: Problem, params: Mapping[str, Any], fine: bool = False, nitsche: bool = False) -> Ground:
+def ground(problem: Problem, params: Mapping[str, Any], degree: int = 1, nitsche: bool = False) -> Ground:
     """Where a problem is trained and judged, made once on the host."""
     manifold = problem.manifold
     edges, hosts = [], {}
@@ -262,8 +255,8 @@ def ground(problem: Problem, params: Mapping[str, Any], fine: bool = False, nits
         if nitsche and problem.terms[number].dirichlet:
             hosts[number] = Strata(ends, edge.host[first], *labels(manifold, edge.host[first]))
     whole, pieces, cut = domain_strata(manifold)
-    few = len(whole.corners) + len(cut.corners) <= FEW
-    degree = COARSE if not fine else 5 if few else 2
+    if len(whole.corners) + len(cut.corners) > FEW:
+        degree = min(degree, 2)
     made = Ground(whole, pieces, cut, tuple(edges), point_loads(problem), degree, hosts)
     return jax.tree.map(jnp.asarray, made)
 

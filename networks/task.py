@@ -152,7 +152,8 @@ def task(
         nets, problem.model.components, ansatz=shape, params=given, functions=known, held=exact
     )
     dtype = start.dtype
-    where = as_type(ground(problem, given, fine, boundary == "nitsche"), dtype)
+    degree = 1 if not fine else 5 if "energy" in weights else 2
+    where = as_type(ground(problem, given, degree, boundary == "nitsche"), dtype)
     one = jax.tree.map(lambda a: a[0], rest)
     check_output(made, start[0], one, where.cut.corners[:3, 0], where.cut.element[:3])
     made = replace(made, scale=typical(shape, given, where, exact))

@@ -14,7 +14,7 @@ from flax import nnx
 
 from networks import checkpoints
 from networks.boxes import BoxProblem, BoxTask, box_task
-from networks.descent import EXACT, OPTIMISERS, Descent, descent, objective
+from networks.descent import DRAWS, EXACT, OPTIMISERS, Descent, descent, objective
 from networks.fitted import Fitted, solution_of
 from networks.task import Task, task
 from networks.trial import marked_linear
@@ -26,9 +26,6 @@ LOOK = 0.5
 
 BUFFER = 1000
 """Most steps between two looks."""
-
-DRAWS = 5
-"""Draws of points that a step may use; those that go down along a gradient use the first."""
 
 SETTLED = 1e-4
 """Training may end early when the mean loss over a tenth of the steps falls by less than this share."""
@@ -293,15 +290,15 @@ class Run:
 def steps_of(given: Task | BoxTask, way: Descent, z, inner, key, first, count, rest, shared):
     """`count` steps of one network from step `first` on, and their losses (BUFFER,)."""
 
+    def loss(key):
+        return objective(given.part(key, shared), lambda z: given.trial.function(z, rest))
+
     def body(i, carry):
         z, inner, losses = carry
         number = first + i
         now = jax.random.fold_in(jax.random.wrap_key_data(key), number // way.hold)
-        goal, *others = (
-            objective(given.part(part, shared), lambda z: given.trial.function(z, rest))
-            for part in jax.random.split(now, DRAWS)
-        )
-        z, inner, value = way.step(z, inner, goal, number, others)
+        keys = jax.random.split(now, DRAWS)
+        z, inner, value = way.step(z, inner, loss, keys, number)
         return z, inner, losses.at[i].set(value.astype(z.dtype))
 
     return jax.lax.fori_loop(0, count, body, (z, inner, jnp.zeros(BUFFER, z.dtype)))

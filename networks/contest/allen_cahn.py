@@ -126,6 +126,7 @@ def carried(made: Any, first: int, each: int, z: jax.Array, rest: Any) -> jax.Ar
     """Fit the start in `first` natural steps, then go through time."""
     way, dt = natural(marked_linear(made)), END / STEPS
     x = (jnp.arange(NODES) / NODES)[:, None]
+    alike = jax.random.split(jax.random.key(0))  # the points stay where they are
 
     def part(before, gradient):
         """Distance from what was before, and the energy where `gradient` is 1."""
@@ -142,7 +143,7 @@ def carried(made: Any, first: int, each: int, z: jax.Array, rest: Any) -> jax.Ar
 
     def minimised(z, before, gradient, count):
         goal = objective(part(before, gradient), lambda z: made.function(z, rest))
-        return jax.lax.fori_loop(0, count, lambda i, z: way.step(z, (), goal, i, goal)[0], z)
+        return jax.lax.fori_loop(0, count, lambda i, z: way.step(z, (), lambda key: goal, alike, i)[0], z)
 
     def values(z):
         return made.function(z, rest)(x, None)[:, 0]

@@ -31,7 +31,7 @@ def problem(cells=6, model=None, terms=HELD, domain=PLATE, **lattice):
 
 @pytest.mark.parametrize("lattice", [{}, dict(shape="triangle"), dict(weights="bspline", degree=2)])
 def test_points_drawn_integrate_polynomials_exactly_and_lie_in_their_elements(lattice):
-    where = ground(problem(**lattice), {}, fine=True)
+    where = ground(problem(**lattice), {}, 5)
     assert where.degree == 5
     judge = jax.jit(lambda where: where.gauss(2).domain)(where)
     for degree in (1, 2, 5):

@@ -1,5 +1,6 @@
-"""The figure of a comparison: errors against seconds and unknowns, and the fields beside each other."""
+"""The figure of a comparison: errors against seconds and unknowns, fields, and where a cover moved."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,19 @@ from matplotlib.figure import Figure
 from networks.comparison.measure import Comparison
 from networks.comparison.methods import CLASSICAL, METHODS, SPLINES
 from networks.comparison.row import Row
+from networks.fitted import Fitted
 
 COLORS = ("#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#994455")
 MARKERS = "sD^vP*X"
 STYLE = dict(zip(METHODS, zip(COLORS, MARKERS, strict=True), strict=True))
 GRID = 220
 
+MOVING = "manifold"
+"""The method whose cover moves."""
+
 
 def figure(found: Comparison) -> Figure:
-    """Errors against seconds and unknowns; below, the first component of up to four fields."""
+    """Errors against seconds and unknowns; below, fields, and the nodes of the cover that moves."""
     made = Figure(figsize=(9.2, 7.2), layout="constrained")
     FigureCanvasAgg(made)
     places: Any = made.subfigures(2, 1, height_ratios=[1.15, 1])
@@ -63,13 +68,40 @@ def pictures(place: Any, found: Comparison):
     points = np.stack([x.ravel(), y.ravel()], -1)
     fields = [np.asarray(found.fields[name].at(points)).reshape(GRID, GRID, -1)[..., 0] for name in names]
     least, most = np.nanmin(fields[0]), np.nanmax(fields[0])
-    panels = place.subplots(1, len(names), squeeze=False)[0]
+    moved = found.fields.get(MOVING)
+    panels = place.subplots(1, len(names) + (moved is not None), squeeze=False)[0]
     shown = None
-    for panel, name, field in zip(panels, names, fields, strict=True):
-        box = (low[0], high[0], low[1], high[1])
+    box = (low[0], high[0], low[1], high[1])
+    for panel, name, field in zip(panels, names, fields, strict=False):
         shown = panel.imshow(field, origin="lower", extent=box, vmin=least, vmax=most, cmap="viridis")
-        panel.set_title("nmm" if name == CLASSICAL else METHODS[name].title.replace(", ", ",\n"), fontsize=9)
-        panel.set_xticks([])
-        panel.set_yticks([])
+        title = "nmm" if name == CLASSICAL else METHODS[name].title
+        panel.set_title(textwrap.fill(title, 18), fontsize=9)
+        bare(panel)
     symbol = "u" if found.problem.model.components == 1 else "$u_x$"
-    place.colorbar(shown, ax=list(panels), shrink=0.8, label=symbol)
+    place.colorbar(shown, ax=list(panels[: len(names)]), shrink=0.6, label=symbol)
+    if moved is not None:
+        panels[-1].imshow(np.isfinite(fields[0]), origin="lower", extent=box, cmap="Greys", vmin=0, vmax=8)
+        cover_moved(panels[-1], moved)
+
+
+def cover_moved(panel: Axes, solution: Fitted):
+    """The nodes of the first layer's cover, before training and after."""
+    trial = solution.task.trial
+    before, after = (
+        np.asarray(trial.net(z, solution.rest).layers[0].cover.nodes)  # type: ignore[attr-defined]
+        for z in (solution.task.start[0], solution.z)
+    )
+    color = STYLE[MOVING][0]
+    panel.plot(*before.T, "o", ms=3.5, mfc="none", mec="0.45", mew=0.7, label="before")
+    lines = np.stack([before, after, np.full_like(before, np.nan)], 1).reshape(-1, 2)
+    panel.plot(*lines.T, "-", color=color, lw=0.8)
+    panel.plot(*after.T, "o", ms=3.5, color=color, label="after")
+    panel.set_title("nodes of the\nmoving cover", fontsize=9)
+    panel.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2)
+    bare(panel)
+
+
+def bare(panel: Axes):
+    """No ticks."""
+    panel.set_xticks([])
+    panel.set_yticks([])

@@ -27,7 +27,7 @@ STYLES = {"l2": ("o", "-", "L2"), "h1": ("s", "--", "H1")}
 
 def write(result: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write the figures of a record into `folder`; their paths. A record of single figures has none."""
-    if result["benchmark"] in ("core", "gpu", "inverse", "networks"):
+    if result["benchmark"] in ("core", "gpu", "inverse", "networks", "study"):
         return []
     figure = DRAWINGS.get(result["benchmark"], outcrop)(result)
     path = folder / f"{result['benchmark']}.png"

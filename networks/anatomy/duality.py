@@ -17,6 +17,9 @@ from jax.flatten_util import ravel_pytree
 STEPS = (3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 """Steps of a Taylor test."""
 
+WINDOW = 0.01
+"""Seconds that are timed at once."""
+
 
 def dot_test(function: Callable, x: Any, key: jax.Array) -> jax.Array:
     """|⟨J v, w⟩ − ⟨v, Jᵀ w⟩| / (‖J v‖ ‖w‖) at x, for random v and w; traceable.
@@ -60,15 +63,19 @@ def order_of(remainders: Any, steps: Any = STEPS) -> float:
 def gradient_cost(function: Callable, x: Any, repeats: int = 30) -> float:
     """Processor seconds of value and gradient over those of the value alone, both compiled.
 
-    The least of `repeats` in turn: other work on the machine only adds.
+    The least of `repeats` in turn, as other work on the machine only adds; each of as many calls as take
+    `WINDOW`, as the processor's clock is coarse.
     """
     calls = jax.jit(function), jax.jit(jax.value_and_grad(function))
-    least = [np.inf, np.inf]
+
+    def seconds(call: Callable, count: int) -> float:
+        clock = time.process_time()
+        for _ in range(count):
+            jax.block_until_ready(call(x))
+        return (time.process_time() - clock) / count
+
     for call in calls:
         jax.block_until_ready(call(x))
-    for _ in range(repeats):
-        for k, call in enumerate(calls):
-            clock = time.process_time()
-            jax.block_until_ready(call(x))
-            least[k] = min(least[k], time.process_time() - clock)
-    return least[1] / least[0]
+    count = 1 + int(WINDOW / max(seconds(calls[0], 5), 1e-6))
+    least = np.min([[seconds(call, count) for call in calls] for _ in range(repeats)], 0)
+    return float(least[1] / least[0])

@@ -87,10 +87,8 @@ def pictures(place: Any, found: Comparison):
 def cover_moved(panel: Axes, solution: Fitted):
     """The nodes of the first layer's cover, before training and after."""
     trial = solution.task.trial
-    before, after = (
-        np.asarray(trial.net(z, solution.rest).layers[0].cover.nodes)  # type: ignore[attr-defined]
-        for z in (solution.task.start[0], solution.z)
-    )
+    nets: Any = [trial.net(z, solution.rest) for z in (solution.task.start[0], solution.z)]
+    before, after = (np.asarray(net.layers[0].cover.nodes) for net in nets)
     color = STYLE[MOVING][0]
     panel.plot(*before.T, "o", ms=3.5, mfc="none", mec="0.45", mew=0.7, label="before")
     lines = np.stack([before, after, np.full_like(before, np.nan)], 1).reshape(-1, 2)
